@@ -94,6 +94,7 @@ ACTIONS: tuple[Action, ...] = (
             ("class", msg("Give the selected samples the class of that key, and go on"), "1…9, 0, B…Z"),
             ("accept", msg("Accept the suggestion; Space does the same where nothing can be played"), "A"),
             ("play", msg("Play or pause the sound"), "Space"),
+            ("band", msg("Hear only a band of frequencies, or all of them"), "Shift+B"),
             ("new", msg("Type the name of a class, or of a new one"), "/"),
             ("ignore", msg("Do not use the selected samples"), "X"),
             ("next", msg("Next sample; with Shift also select it"), "J"),

@@ -144,6 +144,7 @@ from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
 from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
+from ml.media.band_pass import band_pass
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.overview import log_picture, log_seconds
@@ -382,6 +383,7 @@ __all__ = [
     "archived_sentence",
     "area_name",
     "area_words",
+    "band_pass",
     "between",
     "blend",
     "cache_bytes",

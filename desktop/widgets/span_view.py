@@ -57,6 +57,7 @@ class SpanView(SpectrogramView):
         self._zoom = 1.0
         self._gain = 0.0
         self._timed = True
+        self._band: tuple[float, float] | None = None
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
@@ -114,6 +115,14 @@ class SpanView(SpectrogramView):
         self._gain = decibel
         self.update()
 
+    def set_band(self, band: tuple[float, float] | None) -> None:
+        """Darken the frequencies that are not heard: those outside of these two in Hz; None for none."""
+        self._band = band
+        self.update()
+
+    def band(self) -> tuple[float, float] | None:
+        return self._band
+
     def zoom(self, factor: float, around: float | None = None) -> None:
         """Zoom in time around a moment of the recording, else around the selection or the middle."""
         begin, seconds = self._start, self._seconds
@@ -145,6 +154,8 @@ class SpanView(SpectrogramView):
         painter = QPainter(self)
         plot, look = self.plot_rect(), style.current()
         painter.setClipRect(plot.adjusted(0, 0, 0, 1))
+        if self._band is not None:
+            self._paint_band(painter, plot, self._band)
         font = painter.font()
         font.setPixelSize(look.caption)
         painter.setFont(font)
@@ -177,6 +188,14 @@ class SpanView(SpectrogramView):
             grey = shade if self._gain > 0 else 255 - shade
             painter.fillRect(target, QColor(grey, grey, grey))
             painter.setCompositionMode(mode.CompositionMode_SourceOver)
+
+    def _paint_band(self, painter: QPainter, plot: QRectF, band: tuple[float, float]) -> None:
+        bottom, top = (min(max(plot.top(), self.height_of(hertz)), plot.bottom()) for hertz in band)
+        painter.fillRect(QRectF(plot.left(), plot.top(), plot.width(), top - plot.top()), QColor(0, 0, 0, 150))
+        painter.fillRect(QRectF(plot.left(), bottom, plot.width(), plot.bottom() - bottom), QColor(0, 0, 0, 150))
+        painter.setPen(QPen(Qt.GlobalColor.white, 1, Qt.PenStyle.DotLine))
+        for y in (top, bottom):
+            painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
 
     def _paint_span(self, painter: QPainter, plot: QRectF, span: ShownSpan, *, chosen: bool) -> None:
         left, right = self._x(span.start), self._x(span.end)

@@ -83,6 +83,12 @@ class SpectrogramView(OverlayView):
         """Return the area inside the axes."""
         return QRectF(self.rect()).adjusted(self._left, TOP, -RIGHT, -BOTTOM)
 
+    def height_of(self, hertz: float) -> float:
+        """Return the y of a frequency; it may lie outside of the plot."""
+        low, high = float(hz_to_mel(self._f_min)), float(hz_to_mel(self._f_max))
+        plot = self.plot_rect()
+        return plot.bottom() - (float(hz_to_mel(hertz)) - low) / (high - low) * plot.height()
+
     def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         step = _round_step(self._seconds / 5)
         tick = math.ceil(self._start / step - 1e-9) * step

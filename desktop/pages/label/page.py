@@ -132,6 +132,7 @@ class LabelPage(QWidget):
             "Shift+A": self.detail.spans.accept_ghost,
             "Shift+X": self.detail.spans.reject_ghost,
             "Shift+G": self.detail.spans.next_ghost,
+            "Shift+B": self.panel.toggle_band,
             "Ctrl+Z": self.undo,
             "Ctrl+Shift+Z": self.model.redo,
         }

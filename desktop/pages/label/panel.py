@@ -18,6 +18,7 @@ from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
 from desktop.pages.label.ghost_bar import GhostBar
+from desktop.pages.label.listening import Listening
 from desktop.pages.label.model import LabelModel
 from desktop.pages.label.sound_tools import SoundTools
 from desktop.pages.label.span_controller import SpanController
@@ -154,6 +155,11 @@ class LabelPanel(QWidget):
         view = self.views.currentWidget()
         return view if isinstance(view, SpanView) else None
 
+    def toggle_band(self) -> None:
+        """Hear only a band of frequencies, or all again."""
+        if self.tools.isVisible():
+            self.tools.band_button.toggle()
+
     def set_playing(self, playing: bool) -> None:
         self.play_button.setText(tr("Stop") if playing else tr("Play"))
         icons.set_icon(self.play_button, "ph.stop" if playing else "ph.play")
@@ -192,6 +198,7 @@ class PanelController(QObject):
         self._request = 0
         self._sample_id: int | None = None
         self.spans = SpanController(panel, model, self)
+        self._listening = Listening(player, self)
         self._history_timer = QTimer(self, interval=HISTORY_MS, singleShot=True)
         self._history_timer.timeout.connect(self._show_history)
         panel.play_pressed.connect(self.toggle_playing)
@@ -202,11 +209,13 @@ class PanelController(QObject):
         panel.tools.speed_changed.connect(player.set_speed)
         panel.tools.gain_changed.connect(player.set_gain)
         panel.tools.loop_changed.connect(player.set_looping)
+        panel.tools.band_changed.connect(self._listening.set_band)
         player.playing_changed.connect(panel.set_playing)
+        player.problem_found.connect(model.set_problem)
 
     def close(self) -> None:
         self._history_timer.stop()
-        self._player.stop()
+        self._listening.close()
         self._tasks.close()
 
     @Slot(int)
@@ -218,7 +227,7 @@ class PanelController(QObject):
         if sample_id != self._sample_id:
             self._tasks.forget(self._request)
             self._panel.note_field.setModified(False)
-            self._player.set_sound(None, 16_000)
+            self._listening.set_sound(None, 16_000)
             self._sample_id = sample_id
             self.spans.forget()
             self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
@@ -228,7 +237,7 @@ class PanelController(QObject):
         """Choose nothing."""
         self._tasks.forget_all()
         self._sample_id = None
-        self._player.set_sound(None, 16_000)
+        self._listening.set_sound(None, 16_000)
         self.spans.forget()
         self._panel.show_nothing(sentence)
 
@@ -287,14 +296,14 @@ class PanelController(QObject):
     @Slot()
     def toggle_playing(self) -> None:
         if self._player.playing():
-            self._player.stop()
+            self._listening.stop()
             return
         span, session = self._panel.selection(), self._model.session
         if span is not None and session is not None and self._sample_id is not None:
             begin = session.sample(self._sample_id).start or 0.0
-            self._player.play(span[0] - begin, span[1] - begin)
+            self._listening.play(span[0] - begin, span[1] - begin)
         else:
-            self._player.play()
+            self._listening.play()
 
     @Slot(int, object)
     def _on_loaded(self, _number: int, result: object) -> None:
@@ -314,8 +323,9 @@ class PanelController(QObject):
             chosen = settings_for(windowing)
             panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
             panel.tools.set_range(start, start + windowing.seconds)
+            panel.tools.set_highest(round(windowing.rate) // 2)
             self.spans.show(self._sample_id)
-            self._player.set_sound(result.waveform, round(windowing.rate))
+            self._listening.set_sound(result.waveform, round(windowing.rate))
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: Exception) -> None:

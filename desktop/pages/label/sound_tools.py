@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QPushButton, QSlider, QSpinBox, QWidget
 
 from desktop import icons
 from desktop.i18n import current_language, tr
@@ -13,6 +13,8 @@ from desktop.widgets.span_view import SpanView
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
 MOST_GAIN = 40
 ZOOM_STEP = 2.0
+NARROWEST_BAND = 10
+"""Hz between the edges of the band that is heard."""
 
 
 class SoundTools(FlowBox):
@@ -21,6 +23,8 @@ class SoundTools(FlowBox):
     speed_changed = Signal(float)
     gain_changed = Signal(float)
     loop_changed = Signal(bool)
+    band_changed = Signal(object)
+    """The low and the high edge in Hz of what is to be heard; None for all."""
     remove_pressed = Signal()
 
     def __init__(self, view: SpanView, parent: QWidget | None = None, *, audible: bool = True) -> None:
@@ -39,11 +43,15 @@ class SoundTools(FlowBox):
         self.speed_box.setCurrentIndex(SPEEDS.index(1.0))
         self.loop_button = _icon_button("ph.repeat", tr("Play in a loop"))
         self.loop_button.setCheckable(True)
+        self.band_button = _icon_button("ph.ear", tr("Hear only a band of frequencies (Shift+B)"))
+        self.band_button.setCheckable(True)
+        self.low_field, self.high_field = _hertz_field(tr("Hear from")), _hertz_field(tr("Hear up to"))
         self.begin_field = _seconds_field(tr("Selection from"))
         self.end_field = _seconds_field(tr("Selection to"))
         self.remove_button = _icon_button("ph.trash", tr("Remove the chosen span"))
         self.remove_button.setEnabled(False)
-        sound = (QLabel(tr("Gain")), self.gain_slider, self.speed_box, self.loop_button)
+        band = (self.band_button, self.low_field, self.high_field)
+        sound = (QLabel(tr("Gain")), self.gain_slider, self.speed_box, self.loop_button, *band)
         parts = (
             self.out_button,
             self.in_button,
@@ -56,6 +64,8 @@ class SoundTools(FlowBox):
         for part in parts:  # one line of text for all of a row
             part.setMinimumHeight(self.remove_button.sizeHint().height())
         self.set_items(parts)
+        for field in (self.low_field, self.high_field):
+            field.hide()
         self._connect()
 
     def _connect(self) -> None:
@@ -66,6 +76,9 @@ class SoundTools(FlowBox):
         self.gain_slider.valueChanged.connect(lambda value: self.gain_changed.emit(float(value)))
         self.speed_box.activated.connect(lambda: self.speed_changed.emit(float(self.speed_box.currentData())))
         self.loop_button.toggled.connect(self.loop_changed)
+        self.band_button.toggled.connect(self._on_band)
+        for field in (self.low_field, self.high_field):
+            field.valueChanged.connect(self._on_band)
         for field in (self.begin_field, self.end_field):
             field.valueChanged.connect(self._on_field)
         self.remove_button.clicked.connect(self.remove_pressed)
@@ -81,6 +94,32 @@ class SoundTools(FlowBox):
                 field.setSuffix(tr(" s") if timed else "")
                 field.setRange(start, end)
                 field.setValue(start)
+
+    def set_highest(self, hertz: int) -> None:
+        """Let the band reach up to this frequency; at first it is in the middle."""
+        if hertz == self.high_field.maximum():
+            return
+        for field, value in ((self.low_field, hertz // 16), (self.high_field, hertz // 2)):
+            with QSignalBlocker(field):
+                field.setRange(0, hertz)
+                field.setValue(value)
+        self._on_band()
+
+    def band(self) -> tuple[float, float] | None:
+        """Return the band that is to be heard; None for all."""
+        if not self.band_button.isChecked():
+            return None
+        return float(self.low_field.value()), float(self.high_field.value())
+
+    @Slot()
+    def _on_band(self) -> None:
+        on = self.band_button.isChecked()
+        for field in (self.low_field, self.high_field):
+            field.setVisible(on)
+        self.low_field.setMaximum(max(0, self.high_field.value() - NARROWEST_BAND))
+        self.high_field.setMinimum(self.low_field.value() + NARROWEST_BAND)
+        self._view.set_band(self.band())
+        self.band_changed.emit(self.band())
 
     @Slot()
     def _on_field(self) -> None:
@@ -98,6 +137,17 @@ def _seconds_field(name: str) -> QDoubleSpinBox:
     field = QDoubleSpinBox()
     field.setSuffix(tr(" s"))
     field.setMaximumWidth(96)
+    field.setAccessibleName(name)
+    field.setToolTip(name)
+    return field
+
+
+def _hertz_field(name: str) -> QSpinBox:
+    field = QSpinBox()
+    field.setSingleStep(100)
+    field.setSuffix(tr(" Hz"))
+    field.setMaximumWidth(104)
+    field.setKeyboardTracking(False)  # 2 and 20 are not meant where 2000 is typed
     field.setAccessibleName(name)
     field.setToolTip(name)
     return field
