@@ -158,6 +158,20 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(
+        id="side_by_side",
+        text=msg("Show the plain picture beside the map"),
+        shortcut="S",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
+        id="network_input",
+        text=msg("Show exactly what the network gets"),
+        shortcut="I",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
         id="play",
         text=msg("Play or pause the sound"),
         shortcut="Space",

@@ -133,6 +133,7 @@ from ml.inference.folder_test import (
 from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
+from ml.inference.network_input import network_input
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
@@ -461,6 +462,7 @@ __all__ = [
     "msg",
     "multilabel_confusion",
     "near_duplicates",
+    "network_input",
     "nmsg",
     "of_hundred",
     "open_model",

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from desktop import style
 from desktop.i18n import current_language, tr
-from desktop.widgets.overlay_view import OverlayView
+from desktop.widgets.overlay_view import BETWEEN, OverlayView
 from ml.api import hz_to_mel
 
 LEFT, BOTTOM, TOP, RIGHT = 44, 36, 8, 10
@@ -60,13 +60,18 @@ class SpectrogramView(OverlayView):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         plot = self.plot_rect()
-        painter.fillRect(plot, look.sunken)
-        self.paint_layers(painter, plot)
+        plots = self._plots()
+        for part in plots:
+            painter.fillRect(part, look.sunken)
+        self.paint_layers(painter, plots[-1])
+        for part in plots[:-1]:
+            self.paint_picture(painter, part)
         font = painter.font()
         font.setPixelSize(look.caption)
         painter.setFont(font)
         self._paint_time(painter, plot, look)
-        self.paint_side(painter, plot, look)
+        for part in plots:
+            self.paint_side(painter, part, look)
         if self._cursor is not None:
             x = plot.left() + plot.width() * min(1.0, self._cursor / self._seconds)
             painter.setPen(QPen(Qt.GlobalColor.black, 3))
@@ -82,6 +87,14 @@ class SpectrogramView(OverlayView):
     def plot_rect(self) -> QRectF:
         """Return the area inside the axes."""
         return QRectF(self.rect()).adjusted(self._left, TOP, -RIGHT, -BOTTOM)
+
+    def _plots(self) -> tuple[QRectF, ...]:
+        """Return where the picture is painted; the last one has the overlay, and the time axis below it."""
+        plot = self.plot_rect()
+        if not self.is_beside():
+            return (plot,)
+        high = (plot.height() - BETWEEN) / 2
+        return plot.adjusted(0, 0, 0, high - plot.height()), plot.adjusted(0, plot.height() - high, 0, 0)
 
     def height_of(self, hertz: float) -> float:
         """Return the y of a frequency; it may lie outside of the plot."""
