@@ -179,6 +179,13 @@ ACTIONS: tuple[Action, ...] = (
         bound_by_page=True,
     ),
     Action(
+        id="play_attended",
+        text=msg("Play only what the network attended to"),
+        shortcut="P",
+        where="explore",
+        bound_by_page=True,
+    ),
+    Action(
         id="paste",
         text=msg("Use the model on the copied picture or files"),
         shortcut="Ctrl+V",

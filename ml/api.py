@@ -154,7 +154,7 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, stream_overview
 from ml.media.scenes import scene_size
 from ml.media.signatures import is_strange, kind_inside
-from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
+from ml.pictures.heatmap import attended_times, blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
@@ -384,6 +384,7 @@ __all__ = [
     "archived_sentence",
     "area_name",
     "area_words",
+    "attended_times",
     "band_pass",
     "between",
     "blend",

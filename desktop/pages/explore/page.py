@@ -151,6 +151,7 @@ class ExplorePage(QWidget):
         find.activated.connect(self.filters.search.setFocus)
         QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
+        QShortcut(QKeySequence("P"), self.view, context=within).activated.connect(self.detail.play_attended)
         for key, button in (("S", self.panel.beside_button), ("I", self.panel.input_button)):
             QShortcut(QKeySequence(key), self.view, context=within).activated.connect(button.click)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo

@@ -57,6 +57,7 @@ class DetailController(QObject):
         panel.map_chosen.connect(model.set_map_of)
         panel.input_toggled.connect(self._show_picture)
         panel.play_pressed.connect(self.toggle_playing)
+        panel.attended_pressed.connect(self.play_attended)
         panel.loop_toggled.connect(player.set_looping)
         panel.position_chosen.connect(player.play)
         player.position_changed.connect(panel.set_cursor)
@@ -109,6 +110,8 @@ class DetailController(QObject):
         if sample_id != self._sample_id:
             self._image = None
             self._player.set_sound(None, 16_000)
+            if kind_named(session.project.kind).audible:
+                self._panel.note_sound(self._player.problem())
         self._sample_id = sample_id
         self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
@@ -329,6 +332,22 @@ class DetailController(QObject):
             self._player.stop()
         else:
             self._player.play()
+
+    @Slot()
+    def play_attended(self) -> None:
+        """Play only the parts where the map is bright, in the order of time; or stop."""
+        session = self._model.session
+        if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
+            return
+        if self._player.playing():
+            self._player.stop()
+            return
+        if self._player.problem():
+            return  # the panel says so
+        parts = self._model.attended(self._sample_id)
+        self._panel.note_sound("" if parts else tr("No part of it was attended to strongly enough to play."))
+        if parts:
+            self._player.play_parts(parts)
 
 
 def _active_keys(labels: tuple[int, ...] | None) -> tuple[int, ...]:

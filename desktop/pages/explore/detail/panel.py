@@ -60,6 +60,7 @@ class DetailPanel(QWidget):
     input_toggled = Signal(bool)
     """Whether to show what the network gets in place of the sample."""
     play_pressed = Signal()
+    attended_pressed = Signal()
     loop_toggled = Signal(bool)
     position_chosen = Signal(float)
 
@@ -91,7 +92,7 @@ class DetailPanel(QWidget):
         self.no_map.setProperty("role", "caption")
         self.no_map.hide()
         self._ways = self._make_ways()
-        self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
+        self.player_row, self.sound_note = self._make_player()
         # Elided in the middle, because the probability stands at the end.
         self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
         self.note = QLabel()
@@ -220,9 +221,17 @@ class DetailPanel(QWidget):
 
     def set_sound_problem(self, sentence: str) -> None:
         """Why nothing can be played; empty if it can."""
-        for button in (self.play_button, self.loop_button):
+        for button, usual in (
+            (self.play_button, ""),
+            (self.loop_button, ""),
+            (self.attended_button, tr("Play only the parts where the map is bright (P)")),
+        ):
             button.setEnabled(not sentence)
-            button.setToolTip(sentence)
+            button.setToolTip(sentence or usual)
+        self.note_sound(sentence)
+
+    def note_sound(self, sentence: str) -> None:
+        """Say something about what is played, or why nothing is."""
         self.sound_note.setText(sentence)
         self.sound_note.setVisible(bool(sentence) and self.player_row.isVisibleTo(self))
 
@@ -250,23 +259,23 @@ class DetailPanel(QWidget):
         button.setToolTip(tip)
         return button
 
-    def _make_player(self) -> tuple[QPushButton, QPushButton, QLabel, QWidget]:
-        play, loop = QPushButton(tr("Play")), QPushButton(tr("Loop"))
-        icons.set_icon(play, "ph.play")
-        icons.set_icon(loop, "ph.repeat")
-        loop.setCheckable(True)
-        play.clicked.connect(self.play_pressed)
-        loop.toggled.connect(self.loop_toggled)
+    def _make_player(self) -> tuple[QWidget, QLabel]:
+        """Make the buttons of the player, and the note below them."""
+        self.play_button, self.loop_button = QPushButton(tr("Play")), QPushButton(tr("Loop"))
+        self.attended_button = QPushButton(tr("Only what it attended to"))
+        icons.set_icon(self.play_button, "ph.play")
+        icons.set_icon(self.loop_button, "ph.repeat")
+        icons.set_icon(self.attended_button, "ph.ear")
+        self.loop_button.setCheckable(True)
+        self.play_button.clicked.connect(self.play_pressed)
+        self.loop_button.toggled.connect(self.loop_toggled)
+        self.attended_button.clicked.connect(self.attended_pressed)
         note = QLabel()
         note.setWordWrap(True)
         note.setProperty("role", "caption")
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(play)
-        layout.addWidget(loop)
-        layout.addStretch(1)
-        return play, loop, note, row
+        row = FlowBox(gap=8)
+        row.set_items((self.play_button, self.loop_button, self.attended_button))
+        return row, note
 
     def _lay_out(self) -> None:
         self._map_row = QWidget()
