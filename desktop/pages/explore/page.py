@@ -152,8 +152,8 @@ class ExplorePage(QWidget):
         QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
         QShortcut(QKeySequence("P"), self.view, context=within).activated.connect(self.detail.play_attended)
-        for key, button in (("S", self.panel.beside_button), ("I", self.panel.input_button)):
-            QShortcut(QKeySequence(key), self.view, context=within).activated.connect(button.click)
+        for keys, button in (("S", self.panel.beside_button), ("I", self.panel.input_button)):
+            QShortcut(QKeySequence(keys), self.view, context=within).activated.connect(button.click)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
         QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.redo)

@@ -64,8 +64,8 @@ class SoundTools(FlowBox):
         for part in parts:  # one line of text for all of a row
             part.setMinimumHeight(self.remove_button.sizeHint().height())
         self.set_items(parts)
-        for field in (self.low_field, self.high_field):
-            field.hide()
+        self.low_field.hide()
+        self.high_field.hide()
         self._connect()
 
     def _connect(self) -> None:
@@ -77,8 +77,8 @@ class SoundTools(FlowBox):
         self.speed_box.activated.connect(lambda: self.speed_changed.emit(float(self.speed_box.currentData())))
         self.loop_button.toggled.connect(self.loop_changed)
         self.band_button.toggled.connect(self._on_band)
-        for field in (self.low_field, self.high_field):
-            field.valueChanged.connect(self._on_band)
+        self.low_field.valueChanged.connect(self._on_band)
+        self.high_field.valueChanged.connect(self._on_band)
         for field in (self.begin_field, self.end_field):
             field.valueChanged.connect(self._on_field)
         self.remove_button.clicked.connect(self.remove_pressed)
@@ -99,10 +99,10 @@ class SoundTools(FlowBox):
         """Let the band reach up to this frequency; at first it is in the middle."""
         if hertz == self.high_field.maximum():
             return
-        for field, value in ((self.low_field, hertz // 16), (self.high_field, hertz // 2)):
-            with QSignalBlocker(field):
-                field.setRange(0, hertz)
-                field.setValue(value)
+        for edge, value in ((self.low_field, hertz // 16), (self.high_field, hertz // 2)):
+            with QSignalBlocker(edge):
+                edge.setRange(0, hertz)
+                edge.setValue(value)
         self._on_band()
 
     def band(self) -> tuple[float, float] | None:

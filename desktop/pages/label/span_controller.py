@@ -95,7 +95,8 @@ class SpanController(QObject):
 
     def _chosen(self) -> LabelSpan | Ghost | None:
         """Return the span that is chosen on the view."""
-        there, view = [*self._spans, *self._ghosts], self._panel.span_view()
+        view = self._panel.span_view()
+        there: list[LabelSpan | Ghost] = [*self._spans, *self._ghosts]
         place = -1 if view is None else view.chosen()
         return there[place] if 0 <= place < len(there) else None
 

@@ -205,7 +205,7 @@ class DetailController(QObject):
         self._show_overlay()
 
     @Slot(int, object)
-    def _on_failed(self, number: int, error: object) -> None:
+    def _on_failed(self, number: int, error: Exception) -> None:
         if number == self._input_request and self._image is not None:
             sentence = tr("What the network gets cannot be shown. {problem}", problem=error_text(error))
             self._panel.show_input_note(sentence)

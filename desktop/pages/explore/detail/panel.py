@@ -29,12 +29,14 @@ from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
+from desktop.widgets.scrolling import ShrinkingArea
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.trace_view import TraceView
 from ml.api import KindName, kind_named
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
+LEAST_TOOLS = 84
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -277,6 +279,16 @@ class DetailPanel(QWidget):
         row.set_items((self.play_button, self.loop_button, self.attended_button))
         return row, note
 
+    def _tools(self) -> QWidget:
+        """Return what is used to look and to listen, which scrolls in a small window."""
+        tools = QWidget()
+        column = QVBoxLayout(tools)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for part in (self.player_row, self.sound_note, self._map_row):
+            column.addWidget(part)
+        return ShrinkingArea(tools, least=LEAST_TOOLS)
+
     def _lay_out(self) -> None:
         self._map_row = QWidget()
         controls = QVBoxLayout(self._map_row)
@@ -313,9 +325,7 @@ class DetailPanel(QWidget):
         column.addWidget(self.views, 100)
         column.addWidget(self.file_name)
         column.addWidget(self.history)
-        column.addWidget(self.player_row)
-        column.addWidget(self.sound_note)
-        column.addWidget(self._map_row)
+        column.addWidget(self._tools())
         column.addWidget(line)
         column.addLayout(words)
         column.addWidget(self.bars)
