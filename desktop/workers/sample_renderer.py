@@ -25,6 +25,7 @@ from ml.api import (
     Windowing,
     kind_named,
     model_path,
+    network_band,
     network_input,
     overlay_rgba,
     render_sample,
@@ -71,15 +72,18 @@ def load_large(project: Project, sample: Sample) -> Large:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkInput:
-    """What the network gets of a sample."""
+    """What the network gets of a sample. `band`: of a spectrogram its frequencies, see `ml.api.network_band`."""
 
     image: QImage
+    band: tuple[float, float, bool] | None = None
 
 
 def load_input(project: Project, sample: Sample, run: int) -> NetworkInput:
     """What the network of run `run` gets of a sample, a pixel for each of its values. Raises HandlensError."""
     info = _info_of(model_path(project, run))
-    return NetworkInput(image=rgb_image(network_input(info, project.file(sample.path), sample.start or 0.0)))
+    picture = network_input(info, project.file(sample.path), sample.start or 0.0)
+    band = network_band(info) if kind_named(project.kind).audible else None
+    return NetworkInput(image=rgb_image(picture), band=band)
 
 
 @lru_cache(maxsize=4)

@@ -15,9 +15,11 @@ from ml.core.errors import HandlensError
 from ml.core.types import Windowing
 from ml.graphs.builder import GraphBuilder
 from ml.graphs.frontends import mel_front_end
-from ml.inference.network_input import network_input
+from ml.graphs.speech_embedding import SpeechEmbedding, read_filterbank
+from ml.inference.network_input import network_band, network_input
 from ml.media.images import load_squashed
 from ml.media.mel import mel_size, network_picture, settings_for
+from ml.media.speech_mel import FRAMES, RANGE_DB, STRIDE, speech_filterbank, speech_picture
 from ml.runtime.session import open_session
 
 
@@ -57,9 +59,41 @@ def test_a_recording_is_shown_from_where_its_window_begins(tmp_path: Path) -> No
     assert int(bright.argmax()) < len(bright) / 3, "high notes are above"
 
 
-def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
-    windowing = Windowing(rate=8_000, seconds=1.0, step=1.0)
-    with pytest.raises(HandlensError, match="speech"):
-        network_input(replace(tiny_info(windowing=windowing), backbone="speech_embedding"), tmp_path / "a.wav")
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(HandlensError):
         network_input(tiny_info(), tmp_path / "missing.png")
+
+
+def test_the_filters_of_the_speech_network_are_those_of_its_pretraining() -> None:
+    assert np.abs(speech_filterbank() - read_filterbank()).max() < 1e-8
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(16_000, 1.0), (8_000, 0.6), (44_100, 2.0)])
+def test_the_spectrogram_is_that_of_the_speech_network(rate: int, seconds: float) -> None:
+    windowing = Windowing(rate=rate, seconds=seconds, step=seconds)
+    times = np.arange(windowing.frames) / rate
+    wave = np.random.default_rng(1).normal(0, 0.02, len(times)) + np.sin(2 * np.pi * (300 + 200 * times) * times)
+    wave = wave.astype(np.float32)
+    graph = GraphBuilder("front")
+    network = SpeechEmbedding(windowing)
+    given = network._spectrogram(network.raw_input(graph, "wave"))
+    graph.output("picture", given, (1, FRAMES + STRIDE * (network.grid[1] - 1), 32))
+    (values,) = open_session(graph.to_bytes()).run(None, {"wave": wave[None]})
+    decibel = 10.0 * (values[0, 0].T - 2.0)
+    wanted = (decibel - decibel.max()) / RANGE_DB + 1.0
+    shown = speech_picture(wave, windowing)
+    assert shown.shape[0] == 32 and abs(shown.shape[1] - seconds / 0.01) <= 2
+    added = (wanted.shape[1] - shown.shape[1]) // 2
+    places = [
+        np.abs(wanted[:, begin : begin + shown.shape[1]] - shown).max()
+        for begin in range(max(0, added - 2), added + 3)
+        if begin + shown.shape[1] <= wanted.shape[1]
+    ]
+    assert min(places) < 0.004
+
+
+def test_a_run_with_the_speech_network_shows_its_spectrogram(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
+    info = replace(tiny_info(windowing=Windowing(rate=8_000, seconds=1.0, step=1.0)), backbone="speech_embedding")
+    assert network_input(info, tmp_path / "a.wav").shape[0] == 32
+    assert network_band(info) == (60.0, 3800.0, True)

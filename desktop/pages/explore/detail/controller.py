@@ -17,6 +17,7 @@ from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.detail.suggestion_buttons import suggestion_for, suggestion_for_many
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel, MapOf
+from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.history_list import history_line
 from desktop.widgets.probability_bars import Bar, percent
@@ -158,7 +159,7 @@ class DetailController(QObject):
         if session is None or self._sample_id is None:
             return
         if isinstance(result, NetworkInput):
-            self._show_input(result.image)
+            self._show_input(result)
         if not isinstance(result, Large):
             return
         self._image = result.image
@@ -186,10 +187,21 @@ class DetailController(QObject):
             sample = session.sample(self._sample_id)
             self._input_request = self._tasks.submit(load_input, session.project, sample, run)
             return
-        self._panel.show_input_note("")
-        self._lay_over(self._image, pixelated=False)
+        self._show_itself(session, self._image)
 
-    def _show_input(self, image: QImage) -> None:
+    def _show_itself(self, session: Session, image: QImage) -> None:
+        windowing = session.project.windowing
+        if windowing is not None and kind_named(session.project.kind).audible:
+            settings = settings_for(windowing)
+            self._panel.sound.set_band_of(settings.f_min, settings.f_max, slaney=False)
+        self._panel.show_input_note("")
+        self._lay_over(image, pixelated=False)
+
+    def _show_input(self, given: NetworkInput) -> None:
+        image = given.image
+        if given.band is not None:
+            low, high, slaney = given.band
+            self._panel.sound.set_band_of(low, high, slaney=slaney)
         note = tr(
             "The network gets {width} × {height} values of it, each is one square.",
             width=image.width(),
@@ -206,10 +218,11 @@ class DetailController(QObject):
 
     @Slot(int, object)
     def _on_failed(self, number: int, error: Exception) -> None:
-        if number == self._input_request and self._image is not None:
+        session = self._model.session
+        if number == self._input_request and self._image is not None and session is not None:
+            self._show_itself(session, self._image)
             sentence = tr("What the network gets cannot be shown. {problem}", problem=error_text(error))
             self._panel.show_input_note(sentence)
-            self._lay_over(self._image, pixelated=False)
             return
         sentence = tr("This sample could not be shown.")
         if isinstance(error, HandlensError) and self._model.session is not None:
