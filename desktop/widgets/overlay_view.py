@@ -12,6 +12,7 @@ from desktop.widgets.pixels import fitted
 from ml.api import inferno
 
 LEGEND_HEIGHT = 16
+MUCH_LARGER = 1.4
 BETWEEN = 8
 """Pixels between a plain picture and the one with an overlay."""
 
@@ -123,12 +124,12 @@ class OverlayView(QWidget):
 
 
 def _halves(size: QSizeF, room: QRectF) -> tuple[QRectF, QRectF]:
-    """Return where two pictures of this size are largest: beside or below each other."""
+    """Return where two pictures of this size go: beside each other, or below where they are much larger there."""
     wide, high = (room.width() - BETWEEN) / 2, (room.height() - BETWEEN) / 2
     across = [QRectF(room.left() + place, room.top(), wide, room.height()) for place in (0, wide + BETWEEN)]
     down = [QRectF(room.left(), room.top() + place, room.width(), high) for place in (0, high + BETWEEN)]
     ways = [(fitted(size, one), fitted(size, other)) for one, other in (across, down)]
-    return max(ways, key=lambda way: way[0].width())
+    return ways[1] if ways[1][0].width() > MUCH_LARGER * ways[0][0].width() else ways[0]
 
 
 class OverlayLegend(QWidget):

@@ -127,7 +127,9 @@ class SpanController(QObject):
             bar.show_ghost(words, there=True)
             return
         state, problem = ghosts.state(session.sample(self._sample_id))
-        bar.show_ghost(problem or messages.no_ghost(searching=state == "searching"), there=False)
+        # Where nothing was searched yet, for instance while a training has the machine, there is nothing to say.
+        words = "" if state == "none" else messages.no_ghost(searching=state == "searching")
+        bar.show_ghost(problem or words, there=False)
 
     @Slot()
     def accept_ghost(self) -> None:
