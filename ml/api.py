@@ -133,6 +133,7 @@ from ml.inference.folder_test import (
 from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
+from ml.inference.network_input import network_band, network_input
 from ml.inference.overlays import OverlayNames, check_folder, originals, write_overlay
 from ml.inference.package import SUFFIX as PACKAGE_SUFFIX
 from ml.inference.package import Package, is_package, open_model, read_package, signer_with, write_package
@@ -144,6 +145,7 @@ from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
 from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
+from ml.media.band_pass import band_pass
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -151,7 +153,8 @@ from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
 from ml.media.overview import Overview, close_picture, log_picture, log_seconds, stream_overview
 from ml.media.scenes import scene_size
 from ml.media.signatures import is_strange, kind_inside
-from ml.pictures.heatmap import blend, inferno, overlay_rgba, strength
+from ml.media.speech_mel import hz_to_slaney
+from ml.pictures.heatmap import attended_times, blend, inferno, overlay_rgba, strength
 from ml.pictures.render_sample import render_sample
 from ml.pipeline.worker import Worker
 from ml.probe.few_shot import FewShot
@@ -381,6 +384,8 @@ __all__ = [
     "archived_sentence",
     "area_name",
     "area_words",
+    "attended_times",
+    "band_pass",
     "between",
     "blend",
     "cache_bytes",
@@ -428,6 +433,7 @@ __all__ = [
     "has_multilabel_tables",
     "has_page_runtime",
     "hz_to_mel",
+    "hz_to_slaney",
     "inferno",
     "is_memory_shortage",
     "is_package",
@@ -458,6 +464,8 @@ __all__ = [
     "msg",
     "multilabel_confusion",
     "near_duplicates",
+    "network_band",
+    "network_input",
     "nmsg",
     "of_hundred",
     "open_model",

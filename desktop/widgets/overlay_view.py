@@ -12,6 +12,9 @@ from desktop.widgets.pixels import fitted
 from ml.api import inferno
 
 LEGEND_HEIGHT = 16
+MUCH_LARGER = 1.4
+BETWEEN = 8
+"""Pixels between a plain picture and the one with an overlay."""
 
 
 class OverlayView(QWidget):
@@ -24,6 +27,7 @@ class OverlayView(QWidget):
         self._picture: QImage | None = None
         self._overlay: QImage | None = None
         self._opacity = 0.7
+        self._beside = self._pixelated = False
         self._message = ""
 
     def set_picture(self, picture: QImage | None) -> None:
@@ -38,6 +42,19 @@ class OverlayView(QWidget):
     def set_opacity(self, opacity: float) -> None:
         """Set the opacity of the overlay, 0…1."""
         self._opacity = opacity
+        self.update()
+
+    def set_beside(self, beside: bool) -> None:
+        """Show the plain picture and the one with the overlay side by side, or one below the other."""
+        self._beside = beside
+        self.update()
+
+    def is_beside(self) -> bool:
+        return self._beside
+
+    def set_pixelated(self, pixelated: bool) -> None:
+        """Show each pixel of the picture as a square."""
+        self._pixelated = pixelated
         self.update()
 
     def set_message(self, message: Message | str) -> None:
@@ -82,16 +99,37 @@ class OverlayView(QWidget):
             room = self.rect().adjusted(16, 16, -16, -16)
             painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._message)
             return
-        self.paint_layers(painter, fitted(QSizeF(self._picture.size()), QRectF(self.rect())))
+        size = QSizeF(self._picture.size())
+        if not self._beside:
+            self.paint_layers(painter, fitted(size, QRectF(self.rect())))
+            return
+        plain, laid_over = _halves(size, QRectF(self.rect()))
+        self.paint_picture(painter, plain)
+        self.paint_layers(painter, laid_over)
+
+    def paint_picture(self, painter: QPainter, target: QRectF) -> None:
+        """Paint the picture into `target`."""
+        if self._picture is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not self._pixelated)
+            painter.drawImage(target, self._picture)
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
 
     def paint_layers(self, painter: QPainter, target: QRectF) -> None:
         """Paint the picture into `target` and the overlay over it."""
-        if self._picture is not None:
-            painter.drawImage(target, self._picture)
+        self.paint_picture(painter, target)
         if self._overlay is not None:
             painter.setOpacity(self._opacity)
             painter.drawImage(target, self._overlay)
             painter.setOpacity(1.0)
+
+
+def _halves(size: QSizeF, room: QRectF) -> tuple[QRectF, QRectF]:
+    """Return where two pictures of this size go: beside each other, or below where they are much larger there."""
+    wide, high = (room.width() - BETWEEN) / 2, (room.height() - BETWEEN) / 2
+    across = [QRectF(room.left() + place, room.top(), wide, room.height()) for place in (0, wide + BETWEEN)]
+    down = [QRectF(room.left(), room.top() + place, room.width(), high) for place in (0, high + BETWEEN)]
+    ways = [(fitted(size, one), fitted(size, other)) for one, other in (across, down)]
+    return ways[1] if ways[1][0].width() > MUCH_LARGER * ways[0][0].width() else ways[0]
 
 
 class OverlayLegend(QWidget):

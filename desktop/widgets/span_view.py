@@ -1,4 +1,4 @@
-"""A spectrogram on which spans are drawn, moved by their ends and chosen. It can be zoomed in time."""
+"""A spectrogram, or the traces of a log, on which spans are drawn, moved and chosen. It zooms in time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from PySide6.QtWidgets import QWidget
 from desktop import style
 from desktop.i18n import tr
 from desktop.widgets.spectrogram_view import SpectrogramView
+from desktop.widgets.trace_view import TraceView
 
 GRIP = 6
 """Pixels beside an end of a span in which it can be taken."""
 SHORTEST = 0.02
-"""Seconds of the shortest span that a mouse draws."""
+"""Seconds of the shortest span that a mouse draws; of a log without times it is a row."""
 MOST_ZOOM = 32.0
 _BAR = 18
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownSpan:
-    """A span in seconds of the recording. `ghost`: it is suggested and not a label yet."""
+    """A span in seconds of the recording, or rows of a log. `ghost`: it is suggested and not a label yet."""
 
     start: float
     end: float
@@ -55,6 +56,8 @@ class SpanView(SpectrogramView):
         self._drag: tuple[Literal["draw", "start", "end"], float] | None = None
         self._zoom = 1.0
         self._gain = 0.0
+        self._timed = True
+        self._band: tuple[float, float] | None = None
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
@@ -70,10 +73,7 @@ class SpanView(SpectrogramView):
         if self._chosen >= len(self._spans):
             self._chosen = -1
         self.setAccessibleDescription(
-            "; ".join(
-                tr("{name} from {start:.2f} to {end:.2f} s", name=span.name, start=span.start, end=span.end)
-                for span in self._spans
-            )
+            "; ".join(span_words(_words(span), span.start, span.end, timed=self._timed) for span in self._spans)
         )
         self.update()
 
@@ -92,12 +92,16 @@ class SpanView(SpectrogramView):
         """Select a time of the recording; None takes the selection away."""
         if span is not None:
             low, high = self._whole
-            begin, end = sorted(min(max(low, each), high) for each in span)
+            begin, end = sorted(self._snapped(min(max(low, each), high)) for each in span)
             span = (begin, end) if end > begin else None
         if span != self._selection:
             self._selection = span
             self.selection_changed.emit(*(span or (0.0, 0.0)))
             self.update()
+
+    def is_dragging(self) -> bool:
+        """Return whether the end of a span is being moved."""
+        return self._drag is not None and self._drag[0] != "draw"
 
     def choose(self, place: int) -> None:
         """Choose a span by its place in the list; -1 for none."""
@@ -110,6 +114,14 @@ class SpanView(SpectrogramView):
         """Paint quiet parts brighter, or loud ones darker."""
         self._gain = decibel
         self.update()
+
+    def set_band(self, band: tuple[float, float] | None) -> None:
+        """Darken the frequencies that are not heard: those outside of these two in Hz; None for none."""
+        self._band = band
+        self.update()
+
+    def band(self) -> tuple[float, float] | None:
+        return self._band
 
     def zoom(self, factor: float, around: float | None = None) -> None:
         """Zoom in time around a moment of the recording, else around the selection or the middle."""
@@ -142,6 +154,8 @@ class SpanView(SpectrogramView):
         painter = QPainter(self)
         plot, look = self.plot_rect(), style.current()
         painter.setClipRect(plot.adjusted(0, 0, 0, 1))
+        if self._band is not None:
+            self._paint_band(painter, plot, self._band)
         font = painter.font()
         font.setPixelSize(look.caption)
         painter.setFont(font)
@@ -175,6 +189,14 @@ class SpanView(SpectrogramView):
             painter.fillRect(target, QColor(grey, grey, grey))
             painter.setCompositionMode(mode.CompositionMode_SourceOver)
 
+    def _paint_band(self, painter: QPainter, plot: QRectF, band: tuple[float, float]) -> None:
+        bottom, top = (min(max(plot.top(), self.height_of(hertz)), plot.bottom()) for hertz in band)
+        painter.fillRect(QRectF(plot.left(), plot.top(), plot.width(), top - plot.top()), QColor(0, 0, 0, 150))
+        painter.fillRect(QRectF(plot.left(), bottom, plot.width(), plot.bottom() - bottom), QColor(0, 0, 0, 150))
+        painter.setPen(QPen(Qt.GlobalColor.white, 1, Qt.PenStyle.DotLine))
+        for y in (top, bottom):
+            painter.drawLine(QPointF(plot.left(), y), QPointF(plot.right(), y))
+
     def _paint_span(self, painter: QPainter, plot: QRectF, span: ShownSpan, *, chosen: bool) -> None:
         left, right = self._x(span.start), self._x(span.end)
         if right < plot.left() or left > plot.right():
@@ -187,7 +209,7 @@ class SpanView(SpectrogramView):
         painter.setPen(pen)
         painter.drawLine(box.topLeft(), box.bottomLeft())
         painter.drawLine(box.topRight(), box.bottomRight())
-        words = tr("{name}?", name=span.name) if span.ghost else span.name
+        words = _words(span)
         wide = painter.fontMetrics().horizontalAdvance(words) + 8
         bar = QRectF(max(plot.left(), left), plot.top(), wide, _BAR)
         painter.fillRect(bar, QColor(0, 0, 0, 170))
@@ -202,6 +224,16 @@ class SpanView(SpectrogramView):
     def _seconds_at(self, x: float) -> float:
         plot = self.plot_rect()
         return self._start + (x - plot.left()) / plot.width() * self._seconds
+
+    def _selected_time(self) -> float:
+        return 0.0 if self._selection is None else self._selection[1] - self._selection[0]
+
+    def _shortest(self) -> float:
+        return SHORTEST if self._timed else 1.0
+
+    def _snapped(self, time: float) -> float:
+        """Return a time as it can be chosen: of a log without times a whole row."""
+        return time if self._timed else float(round(time))
 
     # -- the mouse -----------------------------------------------------------------------------------------------
 
@@ -241,10 +273,10 @@ class SpanView(SpectrogramView):
 
     def _move(self, what: Literal["start", "end"], to: float) -> None:
         """Show the chosen span with another end; it is not a label before the button is released."""
-        span = self._spans[self._chosen]
+        span, to = self._spans[self._chosen], self._snapped(to)
         low, high = self._whole
-        start = min(max(low, to), span.end - SHORTEST) if what == "start" else span.start
-        end = max(min(high, to), span.start + SHORTEST) if what == "end" else span.end
+        start = min(max(low, to), span.end - self._shortest()) if what == "start" else span.start
+        end = max(min(high, to), span.start + self._shortest()) if what == "end" else span.end
         moved = ShownSpan(start=start, end=end, name=span.name, colour=span.colour)
         self._spans = (*self._spans[: self._chosen], moved, *self._spans[self._chosen + 1 :])
         self.update()
@@ -257,7 +289,11 @@ class SpanView(SpectrogramView):
         if what != "draw":
             span = self._spans[self._chosen]
             self.span_moved.emit(self._chosen, span.start, span.end)
-        elif abs(x - begin) < GRIP or self._selection is None or self._selection[1] - self._selection[0] < SHORTEST:
+        elif (
+            abs(x - begin) < GRIP
+            or self._selection is None
+            or self._selection[1] - self._selection[0] < self._shortest()
+        ):
             self.select(None)
             at = self._seconds_at(x)
             inside = [place for place, span in enumerate(self._spans) if span.start <= at <= span.end]
@@ -281,3 +317,22 @@ class SpanView(SpectrogramView):
     def set_picture(self, picture: QImage | None) -> None:
         super().set_picture(picture)
         self.choose(-1)
+
+
+class SpanTraceView(SpanView, TraceView):
+    """The same on the traces of a log; times are seconds of the log, or rows."""
+
+    def set_lanes(self, names: Sequence[str], *, start: float, length: float, timed: bool) -> None:
+        self._timed = timed
+        super().set_lanes(names, start=start, length=length, timed=timed)
+
+
+def span_words(name: str, start: float, end: float, *, timed: bool) -> str:
+    """Say when a span is."""
+    if timed:
+        return tr("{name} from {start:.2f} to {end:.2f} s", name=name, start=start, end=end)
+    return tr("{name} from row {start:.0f} to row {end:.0f}", name=name, start=start, end=end)
+
+
+def _words(span: ShownSpan) -> str:
+    return tr("{name}?", name=span.name) if span.ghost else span.name

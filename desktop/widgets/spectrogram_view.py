@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QWidget
 
 from desktop import style
 from desktop.i18n import current_language, tr
-from desktop.widgets.overlay_view import OverlayView
-from ml.api import hz_to_mel
+from desktop.widgets.overlay_view import BETWEEN, OverlayView
+from ml.api import hz_to_mel, hz_to_slaney
 
 LEFT, BOTTOM, TOP, RIGHT = 44, 36, 8, 10
 _KHZ = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -29,6 +29,7 @@ class SpectrogramView(OverlayView):
         self._start = 0.0
         self._seconds = 1.0
         self._f_min, self._f_max = 0.0, 8000.0
+        self._to_mel = hz_to_mel
         self._cursor: float | None = None
         self._unit = tr("seconds")
         self._left = LEFT
@@ -37,6 +38,11 @@ class SpectrogramView(OverlayView):
         """Set the axes: the window starts `start` s into its recording; frequencies in Hz."""
         self._start, self._seconds, self._f_min, self._f_max = start, max(seconds, 1e-3), f_min, f_max
         self._cursor = None
+        self.update()
+
+    def set_band_of(self, f_min: float, f_max: float, *, slaney: bool) -> None:
+        """Set the frequencies of the picture in Hz, and whether its scale is Slaney's mel instead of HTK's."""
+        self._f_min, self._f_max, self._to_mel = f_min, f_max, hz_to_slaney if slaney else hz_to_mel
         self.update()
 
     def set_cursor(self, seconds: float | None) -> None:
@@ -60,13 +66,18 @@ class SpectrogramView(OverlayView):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         plot = self.plot_rect()
-        painter.fillRect(plot, look.sunken)
-        self.paint_layers(painter, plot)
+        plots = self._plots()
+        for part in plots:
+            painter.fillRect(part, look.sunken)
+        self.paint_layers(painter, plots[-1])
+        for part in plots[:-1]:
+            self.paint_picture(painter, part)
         font = painter.font()
         font.setPixelSize(look.caption)
         painter.setFont(font)
         self._paint_time(painter, plot, look)
-        self.paint_side(painter, plot, look)
+        for part in plots:
+            self.paint_side(painter, part, look)
         if self._cursor is not None:
             x = plot.left() + plot.width() * min(1.0, self._cursor / self._seconds)
             painter.setPen(QPen(Qt.GlobalColor.black, 3))
@@ -82,6 +93,20 @@ class SpectrogramView(OverlayView):
     def plot_rect(self) -> QRectF:
         """Return the area inside the axes."""
         return QRectF(self.rect()).adjusted(self._left, TOP, -RIGHT, -BOTTOM)
+
+    def _plots(self) -> tuple[QRectF, ...]:
+        """Return where the picture is painted; the last one has the overlay, and the time axis below it."""
+        plot = self.plot_rect()
+        if not self.is_beside():
+            return (plot,)
+        high = (plot.height() - BETWEEN) / 2
+        return plot.adjusted(0, 0, 0, high - plot.height()), plot.adjusted(0, plot.height() - high, 0, 0)
+
+    def height_of(self, hertz: float) -> float:
+        """Return the y of a frequency; it may lie outside of the plot."""
+        low, high = float(self._to_mel(self._f_min)), float(self._to_mel(self._f_max))
+        plot = self.plot_rect()
+        return plot.bottom() - (float(self._to_mel(hertz)) - low) / (high - low) * plot.height()
 
     def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         step = _round_step(self._seconds / 5)
@@ -102,10 +127,10 @@ class SpectrogramView(OverlayView):
 
     def paint_side(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         """Paint the frequency axis."""
-        low, high = float(hz_to_mel(self._f_min)), float(hz_to_mel(self._f_max))
+        low, high = float(self._to_mel(self._f_min)), float(self._to_mel(self._f_max))
         lowest_text = plot.bottom() + 8
         for khz in _KHZ:
-            place = (float(hz_to_mel(khz * 1000)) - low) / (high - low)
+            place = (float(self._to_mel(khz * 1000)) - low) / (high - low)
             y = plot.bottom() - place * plot.height()
             if not 0 <= place <= 1 or lowest_text - y < 15:
                 continue

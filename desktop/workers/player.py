@@ -13,16 +13,38 @@ from desktop.workers.multimedia import load_multimedia
 
 TICK_MS = 30
 BUFFER_SECONDS = 0.08
+FADE_SECONDS = 0.015
+"""At both ends of a part, where several are played one after the other: a cut would click."""
+Parts = tuple[tuple[float, float], ...]
 
 
-def pcm_of(wave: NDArray[np.float32], rate: int, span: tuple[float, float], speed: float, gain: float) -> bytes:
-    """Return a part of a sound, in seconds, as 16-bit samples at the same rate, played `speed` times as fast."""
+def pcm_of(
+    wave: NDArray[np.float32], rate: int, span: tuple[float, float], speed: float, gain: float, *, fade: float = 0.0
+) -> bytes:
+    """Return a part of a sound, in seconds, as 16-bit samples at the same rate, played `speed` times as fast.
+
+    `fade`: how many seconds it takes to begin and to end.
+    """
     part = wave[round(span[0] * rate) : round(span[1] * rate)] * gain
+    steps = min(round(fade * rate), len(part) // 2)
+    if steps:
+        ramp = (np.arange(steps) + 0.5) / steps
+        part[:steps] *= ramp
+        part[-steps:] *= ramp[::-1]
     if speed != 1.0 and len(part):
         places = np.arange(0, len(part) - 1, speed)
         part = np.interp(places, np.arange(len(part)), part)
     samples: NDArray[np.int16] = (np.clip(part, -1.0, 1.0) * 32767).astype("<i2")
     return samples.tobytes()
+
+
+def place_in(parts: Parts, seconds: float) -> float:
+    """Return where in the sound a player is that has played the parts for so many seconds."""
+    for start, end in parts:
+        if seconds <= end - start:
+            return start + seconds
+        seconds -= end - start
+    return parts[-1][1] if parts else 0.0
 
 
 class Player(QObject):
@@ -43,7 +65,8 @@ class Player(QObject):
         self._pcm = QByteArray()
         self._rate = 16_000
         self._speed, self._gain = 1.0, 1.0
-        self._from, self._to = 0.0, 0.0
+        self._parts: Parts = ()
+        self._fade = 0.0
         self._looping = False
         self._sink: Any = None
         self._buffer: QBuffer | None = None
@@ -92,7 +115,16 @@ class Player(QObject):
     @Slot()
     def play(self, start: float = 0.0, end: float | None = None) -> None:
         """Play from `start` to `end` seconds, else to the end, or emit `problem_found`."""
-        if not len(self._wave):
+        begin = min(max(0.0, start), self.seconds())
+        self._play(((begin, self.seconds() if end is None else min(max(begin, end), self.seconds())),))
+
+    def play_parts(self, parts: Parts) -> None:
+        """Play only these parts, in seconds, one after the other with short fades, or emit `problem_found`."""
+        inside = ((max(0.0, start), min(end, self.seconds())) for start, end in parts)
+        self._play(tuple(part for part in inside if part[0] < part[1]), fade=FADE_SECONDS)
+
+    def _play(self, parts: Parts, *, fade: float = 0.0) -> None:
+        if not len(self._wave) or not parts:
             return
         self.stop()
         if not self.problem() and self._multimedia.QMediaDevices.defaultAudioOutput().isNull():
@@ -105,9 +137,9 @@ class Player(QObject):
         form.setSampleRate(self._rate)
         form.setChannelCount(1)
         form.setSampleFormat(sound.QAudioFormat.SampleFormat.Int16)
-        self._from = min(max(0.0, start), self.seconds())
-        self._to = self.seconds() if end is None else min(max(self._from, end), self.seconds())
-        self._pcm = QByteArray(pcm_of(self._wave, self._rate, (self._from, self._to), self._speed, self._gain))
+        self._parts, self._fade = parts, fade
+        heard = (pcm_of(self._wave, self._rate, part, self._speed, self._gain, fade=fade) for part in parts)
+        self._pcm = QByteArray(b"".join(heard))
         self._buffer = QBuffer(self)
         self._buffer.setData(self._pcm)
         self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
@@ -116,7 +148,7 @@ class Player(QObject):
         self._sink.start(self._buffer)
         self._timer.start()
         self.playing_changed.emit(True)
-        self.position_changed.emit(self._from)
+        self.position_changed.emit(parts[0][0])
 
     @Slot()
     def stop(self) -> None:
@@ -135,13 +167,12 @@ class Player(QObject):
     def _tick(self) -> None:
         if self._sink is None:
             return
-        at = self._from + self._sink.processedUSecs() / 1e6 * self._speed
-        self.position_changed.emit(min(at, self._to))
+        self.position_changed.emit(place_in(self._parts, self._sink.processedUSecs() / 1e6 * self._speed))
         state = self._multimedia.QAudio.State
         if self._sink.state() in (state.IdleState, state.StoppedState):
             self.stop()
             if self._looping:
-                self.play(self._from, self._to)
+                self._play(self._parts, fade=self._fade)
 
     def _load(self) -> tuple[Any, str]:
         module, missing = load_multimedia()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,16 @@ from desktop.widgets.pixels import rgb_image, rgba_image
 from ml.api import (
     HandlensError,
     KindName,
+    ModelInfo,
     Project,
     Reading,
+    ReleasedModel,
     Sample,
     Windowing,
     kind_named,
+    model_path,
+    network_band,
+    network_input,
     overlay_rgba,
     render_sample,
     replacing,
@@ -62,6 +68,28 @@ def load_large(project: Project, sample: Sample) -> Large:
     original = kind.original(path, windowing=project.reading, start=start, edge=LARGE_EDGE)
     picture = kind.draw(original, windowing=project.windowing, size=LARGE, dark=True)
     return Large(image=rgb_image(picture), waveform=np.asarray(original, dtype=np.float32) if kind.audible else None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkInput:
+    """What the network gets of a sample. `band`: of a spectrogram its frequencies, see `ml.api.network_band`."""
+
+    image: QImage
+    band: tuple[float, float, bool] | None = None
+
+
+def load_input(project: Project, sample: Sample, run: int) -> NetworkInput:
+    """What the network of run `run` gets of a sample, a pixel for each of its values. Raises HandlensError."""
+    info = _info_of(model_path(project, run))
+    picture = network_input(info, project.file(sample.path), sample.start or 0.0)
+    band = network_band(info) if kind_named(project.kind).audible else None
+    return NetworkInput(image=rgb_image(picture), band=band)
+
+
+@lru_cache(maxsize=4)
+def _info_of(path: Path) -> ModelInfo:
+    """A finished run never changes."""
+    return ReleasedModel.open(path).info
 
 
 def overlay_image(maps: NDArray[np.floating], class_index: int, *, kind: KindName) -> QImage | None:

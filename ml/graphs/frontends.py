@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.core.types import Windowing
 from ml.graphs.builder import Value, concat
 from ml.media.mel import RANGE_DB, SILENCE, MelSettings, filterbank, hann
 
@@ -95,10 +94,3 @@ def _spread_filters(filters: NDArray[np.float32], *, few: int, many: int) -> NDA
             column, row = divmod(points - place, few)
         result[row, column] = weights
     return result.reshape(half * many, -1)
-
-
-def mel_size(windowing: Windowing) -> tuple[int, int]:
-    """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
-    rows = 128 if windowing.rate > 12_000 else 96
-    columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
-    return rows, columns

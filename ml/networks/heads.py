@@ -10,11 +10,10 @@ from torch.nn import functional
 
 from ml.core.jobs import DEFAULT_FRONT, Front
 from ml.core.types import TaskName, Windowing
-from ml.graphs.frontends import mel_size
 from ml.graphs.log_frontend import SIZE, settings_for_logs
 from ml.graphs.pretrained import Weights, bundled
 from ml.media.kinds import InputName
-from ml.media.mel import settings_for
+from ml.media.mel import mel_size, settings_for
 from ml.networks.backbones import Backbone, build_backbone
 from ml.networks.frontends.image_and_mel import MelFrontEnd, PixelFrontEnd
 from ml.networks.frontends.log import LogFrontEnd, TabularConcat

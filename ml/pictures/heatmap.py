@@ -16,6 +16,12 @@ _INFERNO = np.array(
 )  # fmt: skip
 
 
+ATTENDED = 0.5
+"""From this strength on, a network attended to a place."""
+_COLUMNS, _ROWS = 96, 96
+"""Of the smoothed map in which times are looked for."""
+
+
 def strength(maps: NDArray[np.floating], class_index: int) -> NDArray[np.float32]:
     """How much each place speaks for a class: (h, w) in 0…1 from one sample's maps (classes, h, w).
 
@@ -50,6 +56,22 @@ def overlay_rgba(maps: NDArray[np.floating], class_index: int, *, size: tuple[in
     smooth = np.clip(np.asarray(small.resize(size, Image.Resampling.BICUBIC)), 0.0, 1.0)
     alpha = (smooth * 255.0).round().astype(np.uint8)
     return np.dstack([inferno(0.25 + 0.75 * smooth), alpha])
+
+
+def attended_times(
+    maps: NDArray[np.floating], class_index: int, *, above: float = ATTENDED
+) -> tuple[tuple[float, float], ...]:
+    """Return from when to when a sound speaks for a class at least so strongly: fractions of its window, in order.
+
+    `maps` (classes, h, w) are those of one sample. They are smoothed as `overlay_rgba` does, so that what is heard is
+    what is seen bright.
+    """
+    found = strength(maps, class_index)
+    small = Image.fromarray(found, mode=None)
+    smooth = np.asarray(small.resize((_COLUMNS, max(found.shape[0], _ROWS)), Image.Resampling.BICUBIC))
+    bright = np.concatenate([[False], smooth.max(axis=0) >= above, [False]])
+    edges = np.flatnonzero(bright[1:] != bright[:-1]) / _COLUMNS
+    return tuple((float(start), float(end)) for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def blend(picture: NDArray[np.uint8], overlay: NDArray[np.uint8], *, opacity: float = 0.7) -> NDArray[np.uint8]:

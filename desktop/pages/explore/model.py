@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage, QUndoStack
 
@@ -18,7 +19,7 @@ from desktop.pages.explore.changes import MARKS, RunChanges, spoken
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from desktop.workers.sample_renderer import overlay_image
-from ml.api import HandlensError, LabelChange, RunInfo, Sample
+from ml.api import HandlensError, LabelChange, RunInfo, Sample, attended_times
 
 MapOf = str | int
 """The class whose heatmap is shown: "predicted", "labelled", "off" or a class index.
@@ -248,19 +249,40 @@ class ExploreModel(QObject):
 
     def overlay(self, sample_id: int) -> QImage | None:
         """The heatmap of a sample as a picture; None if there is none. Also called in background threads."""
+        session = self._session
+        index = None if session is None else self.map_class(session.sample(sample_id))
+        if session is None or index is None:
+            return None
+        maps = self._maps(sample_id, index)
+        return None if maps is None else overlay_image(maps, index, kind=session.project.kind)
+
+    def attended(self, sample_id: int) -> tuple[tuple[float, float], ...]:
+        """The parts of a recording's window where its map is bright, in seconds of the window.
+
+        While no map is shown, it is that of the predicted class.
+        """
+        session, row = self._session, self.row(sample_id)
+        if session is None or self._table is None or row is None or session.project.windowing is None:
+            return ()
+        index = self.map_class(session.sample(sample_id)) if self._map_of != "off" else int(self._table.predicted[row])
+        maps = None if index is None else self._maps(sample_id, index)
+        if maps is None or index is None or index >= len(maps):
+            return ()
+        seconds = session.project.windowing.seconds
+        return tuple((start * seconds, end * seconds) for start, end in attended_times(maps, index))
+
+    def _maps(self, sample_id: int, index: int) -> NDArray[np.floating] | None:
+        """The maps of a sample (classes, h, w), that of class `index` without what it is held against."""
         session, table = self._session, self._table
         row = None if table is None else table.row(sample_id)
         if session is None or table is None or row is None:
             return None
-        index = self.map_class(session.sample(sample_id))
-        if index is None:
-            return None
-        maps = np.asarray(table.predictions.maps[row])
+        maps: NDArray[np.floating] = np.asarray(table.predictions.maps[row])
         other = self.map_against(session.sample(sample_id), index)
         if other is not None and index < len(maps):
             maps = maps.astype(np.float32)
             maps[index] = maps[index] - np.maximum(maps[other], 0.0)
-        return overlay_image(maps, index, kind=session.project.kind)
+        return maps
 
     # -- problems ------------------------------------------------------------------------------------------------
 

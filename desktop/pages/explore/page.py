@@ -151,6 +151,9 @@ class ExplorePage(QWidget):
         find.activated.connect(self.filters.search.setFocus)
         QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
         QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
+        QShortcut(QKeySequence("P"), self.view, context=within).activated.connect(self.detail.play_attended)
+        for keys, button in (("S", self.panel.beside_button), ("I", self.panel.input_button)):
+            QShortcut(QKeySequence(keys), self.view, context=within).activated.connect(button.click)
         undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
         QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
         QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.redo)

@@ -56,6 +56,20 @@ def sample_name(session: Session, sample: Sample) -> str:
     return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
 
 
+def ghost_line(name: str, start: float, end: float, score: float, *, timed: bool) -> str:
+    """Say what the model suggests, and when; not `timed`: in rows of a log."""
+    if timed:
+        return tr("{name}? {start:.2f}–{end:.2f} s, {sure}", name=name, start=start, end=end, sure=percent(score))
+    return tr("{name}? rows {start:.0f}–{end:.0f}, {sure}", name=name, start=start, end=end, sure=percent(score))
+
+
+def no_ghost(*, searching: bool) -> str:
+    """Say why no span is suggested."""
+    if searching:
+        return tr("Searching the recording for spans to suggest…")
+    return tr("The model suggests no further span here.")
+
+
 def cannot_show(session: Session, error: Exception) -> str:
     """Say why a sample cannot be shown."""
     missing = session.missing_originals()

@@ -26,6 +26,7 @@ from desktop.models.undo import (
 )
 from desktop.pages.label import messages
 from desktop.pages.label.filters import Filters, accepts
+from desktop.pages.label.ghosts import Ghost, Ghosts, RejectGhost
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.thumbnail_grid import Ids
@@ -68,6 +69,7 @@ class LabelModel(QObject):
         self.undo_stack = QUndoStack(self)
         self.suggester = Suggester(self, runner=runner)
         self.suggester.changed.connect(self.guesses_changed)
+        self.ghosts = Ghosts(self)
         self.session: Session | None = None
         self._extents: Mapping[str, tuple[float, int]] | None = None
 
@@ -81,6 +83,7 @@ class LabelModel(QObject):
         session.samples_changed.connect(self._on_samples_changed)
         session.originals_found.connect(self.originals_found)
         session.remarks_changed.connect(self._on_remarks)
+        self.ghosts.set_session(session)
 
     def close(self) -> None:
         """End what runs in the background."""
@@ -92,6 +95,7 @@ class LabelModel(QObject):
             self.session.originals_found.disconnect(self.originals_found)
             self.session.remarks_changed.disconnect(self._on_remarks)
         self.suggester.close()
+        self.ghosts.close()
         self.undo_stack.clear()
         self.session = self._extents = None
 
@@ -287,7 +291,7 @@ class LabelModel(QObject):
         """Take back the last step, when it is on disk. Return the samples that it changed."""
         command = self.undo_stack.command(self.undo_stack.index() - 1) if self.undo_stack.canUndo() else None
         self._edit(self.undo_stack.undo)
-        return command.sample_ids if isinstance(command, Relabel | RemarkSamples) else ()
+        return command.sample_ids if isinstance(command, Relabel | RemarkSamples | RejectGhost) else ()
 
     def redo(self) -> None:
         self._edit(self.undo_stack.redo)
@@ -379,6 +383,23 @@ class LabelModel(QObject):
         """Remove a span, and the labels that windows have by it."""
         words = tr("Remove {name}", name=printable(old.class_name))
         self._edit(partial(self._edit_spans, sample_id, old, None, words))
+
+    def ghosts_of(self, sample_id: int) -> tuple[Ghost, ...]:
+        """Return what the model in use suggests in the window of this sample."""
+        if self.session is None:
+            return ()
+        sample = self.session.sample(sample_id)
+        return self.ghosts.of(sample, self.spans(sample_id))
+
+    def accept_ghost(self, sample_id: int, ghost: Ghost) -> None:
+        """Label the part of the recording that was suggested, as if it had been drawn."""
+        self.add_span(sample_id, ghost.class_index, ghost.start, ghost.end)
+
+    def reject_ghost(self, sample_id: int, ghost: Ghost) -> None:
+        """Do not suggest this any more."""
+        if self.session is not None:
+            self.set_problem("")
+            self._push(self.ghosts.reject_command(self.session.sample(sample_id), ghost))
 
     def _edit_spans(self, sample_id: int, old: LabelSpan | None, new: LabelSpan | None, words: str) -> None:
         session = self.session

@@ -129,6 +129,10 @@ class LabelPage(QWidget):
             "T": self.retrain,
             ".": self.flag,
             ",": self.panel.note_field.setFocus,
+            "Shift+A": self.detail.spans.accept_ghost,
+            "Shift+X": self.detail.spans.reject_ghost,
+            "Shift+G": self.detail.spans.next_ghost,
+            "Shift+B": self.panel.toggle_band,
             "Ctrl+Z": self.undo,
             "Ctrl+Shift+Z": self.model.redo,
         }
@@ -149,7 +153,7 @@ class LabelPage(QWidget):
         context = within.WidgetShortcut if owner is self.grid else within.WidgetWithChildrenShortcut
         shortcut = QShortcut(QKeySequence(keys), owner, context=context)
         # A key that is held moves on, but it labels one sample.
-        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z"))
+        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z", "Shift+G"))
         shortcut.activated.connect(act)
         return shortcut
 
@@ -429,7 +433,7 @@ class LabelPage(QWidget):
         if not chosen:
             return
         self._news = ""
-        if class_index != NONE and len(chosen) == 1 and self.detail.label_selection(class_index):
+        if class_index != NONE and len(chosen) == 1 and self.detail.spans.label_selection(class_index):
             return
         self.model.label(chosen, class_index)
         if not self.model.several:
@@ -498,7 +502,7 @@ class LabelPage(QWidget):
     def _leave(self) -> None:
         """Leave the large view, or return from similar samples to what the filters ask for."""
         if self.panel.selection() is not None:
-            self.panel.sound.select(None)
+            self.detail.spans.select_nothing()
         elif self.view.is_large():
             self.view.set_large(False)
         else:

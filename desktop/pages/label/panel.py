@@ -17,21 +17,23 @@ from desktop import icons, style
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
+from desktop.pages.label.ghost_bar import GhostBar
+from desktop.pages.label.listening import Listening
 from desktop.pages.label.model import LabelModel
 from desktop.pages.label.sound_tools import SoundTools
+from desktop.pages.label.span_controller import SpanController
 from desktop.plain_text import button_text
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.history_list import HistoryList, history_line
 from desktop.widgets.overlay_view import OverlayView
 from desktop.widgets.probability_bars import percent
 from desktop.widgets.scrolling import ShrinkingArea
-from desktop.widgets.span_view import ShownSpan, SpanView
+from desktop.widgets.span_view import SpanTraceView, SpanView
 from desktop.widgets.text_field import TextField
-from desktop.widgets.trace_view import TraceView
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, load_large
 from desktop.workers.tasks import Tasks
-from ml.api import LONGEST_NOTE, KindName, LabelSpan, Remark, Sample, kind_named, lanes, settings_for
+from ml.api import LONGEST_NOTE, KindName, Remark, Sample, kind_named, lanes, settings_for
 
 NARROWEST, WIDEST = 340, 640
 HISTORY_MS = 80
@@ -73,8 +75,9 @@ class LabelPanel(QWidget):
         super().__init__(parent)
         look = style.current()
         self.setMinimumWidth(NARROWEST)
-        self.picture, self.sound, self.traces = OverlayView(), SpanView(), TraceView()
-        self.tools = SoundTools(self.sound)
+        self.picture, self.sound, self.traces = OverlayView(), SpanView(), SpanTraceView()
+        self.tools, self.trace_tools = SoundTools(self.sound), SoundTools(self.traces, audible=False)
+        self.ghost_bar = GhostBar()
         self.views = QStackedWidget()
         for view in (self.picture, self.sound, self.traces):
             self.views.addWidget(view)
@@ -117,7 +120,15 @@ class LabelPanel(QWidget):
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(style.current().s)
-        for part in (self.tools, self.label, self.file_name, self.history, self.note_field):
+        for part in (
+            self.tools,
+            self.trace_tools,
+            self.ghost_bar,
+            self.label,
+            self.file_name,
+            self.history,
+            self.note_field,
+        ):
             column.addWidget(part)
         return ShrinkingArea(details, least=LEAST_DETAILS)
 
@@ -126,7 +137,8 @@ class LabelPanel(QWidget):
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])
         self.play_button.setVisible(kind_named(kind).audible)
-        self.tools.setVisible(kind_named(kind).audible)
+        self.tools.setVisible(self.views.currentWidget() is self.sound)
+        self.trace_tools.setVisible(self.views.currentWidget() is self.traces)
 
     def view(self) -> OverlayView:
         view = self.views.currentWidget()
@@ -135,7 +147,18 @@ class LabelPanel(QWidget):
 
     def selection(self) -> tuple[float, float] | None:
         """Return the selected time of the recording; None where nothing is selected."""
-        return self.sound.selection() if self.views.currentWidget() is self.sound else None
+        view = self.span_view()
+        return None if view is None else view.selection()
+
+    def span_view(self) -> SpanView | None:
+        """Return the view on which spans are drawn; None for pictures."""
+        view = self.views.currentWidget()
+        return view if isinstance(view, SpanView) else None
+
+    def toggle_band(self) -> None:
+        """Hear only a band of frequencies, or all again."""
+        if self.tools.isVisible():
+            self.tools.band_button.toggle()
 
     def set_playing(self, playing: bool) -> None:
         self.play_button.setText(tr("Stop") if playing else tr("Play"))
@@ -174,6 +197,8 @@ class PanelController(QObject):
         self._tasks.failed.connect(self._on_failed)
         self._request = 0
         self._sample_id: int | None = None
+        self.spans = SpanController(panel, model, self)
+        self._listening = Listening(player, self)
         self._history_timer = QTimer(self, interval=HISTORY_MS, singleShot=True)
         self._history_timer.timeout.connect(self._show_history)
         panel.play_pressed.connect(self.toggle_playing)
@@ -184,15 +209,13 @@ class PanelController(QObject):
         panel.tools.speed_changed.connect(player.set_speed)
         panel.tools.gain_changed.connect(player.set_gain)
         panel.tools.loop_changed.connect(player.set_looping)
-        panel.tools.remove_pressed.connect(self.remove_span)
-        panel.sound.span_moved.connect(self._on_span_moved)
-        panel.sound.span_removed.connect(self.remove_span)
-        self._spans: tuple[LabelSpan, ...] = ()
+        panel.tools.band_changed.connect(self._listening.set_band)
         player.playing_changed.connect(panel.set_playing)
+        player.problem_found.connect(model.set_problem)
 
     def close(self) -> None:
         self._history_timer.stop()
-        self._player.stop()
+        self._listening.close()
         self._tasks.close()
 
     @Slot(int)
@@ -204,8 +227,9 @@ class PanelController(QObject):
         if sample_id != self._sample_id:
             self._tasks.forget(self._request)
             self._panel.note_field.setModified(False)
-            self._player.set_sound(None, 16_000)
+            self._listening.set_sound(None, 16_000)
             self._sample_id = sample_id
+            self.spans.forget()
             self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
 
@@ -213,7 +237,8 @@ class PanelController(QObject):
         """Choose nothing."""
         self._tasks.forget_all()
         self._sample_id = None
-        self._player.set_sound(None, 16_000)
+        self._listening.set_sound(None, 16_000)
+        self.spans.forget()
         self._panel.show_nothing(sentence)
 
     def load_again(self) -> None:
@@ -247,52 +272,7 @@ class PanelController(QObject):
         session = self._model.session
         if session is not None and self._sample_id is not None:
             self._panel.history.set_changes(self._model.history(self._sample_id), session.class_names)
-            self._show_spans()
-
-    def _show_spans(self) -> None:
-        """Show the labelled spans that reach into this window."""
-        session = self._model.session
-        if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
-            return
-        indices = {item.name: item.index for item in session.classes}
-        self._spans = self._model.spans(self._sample_id)
-        self._panel.sound.set_spans(
-            [
-                ShownSpan(
-                    start=span.start,
-                    end=span.end,
-                    name=printable(span.class_name),
-                    colour=style.class_colour(indices[span.class_name]),
-                )
-                for span in self._spans
-            ]
-        )
-
-    @Slot(int, float, float)
-    def _on_span_moved(self, place: int, start: float, end: float) -> None:
-        """An end that lies outside of this window stays where it is."""
-        if self._sample_id is not None and place < len(self._spans):
-            self._model.move_span(self._sample_id, self._spans[place], start, end)
-            self._show_spans()
-
-    @Slot()
-    def remove_span(self) -> None:
-        """Remove the chosen span."""
-        place = self._panel.sound.chosen()
-        if self._sample_id is not None and 0 <= place < len(self._spans):
-            self._model.remove_span(self._sample_id, self._spans[place])
-            self._panel.sound.choose(-1)
-            self._show_spans()
-
-    def label_selection(self, class_index: int) -> bool:
-        """Label the selected time of the recording; False where nothing is selected."""
-        span = self._panel.selection()
-        if span is None or self._sample_id is None:
-            return False
-        self._model.add_span(self._sample_id, class_index, *span)
-        self._panel.sound.select(None)
-        self._show_spans()
-        return True
+            self.spans.show(self._sample_id)
 
     @Slot()
     def _show_all_changes(self) -> None:
@@ -316,14 +296,14 @@ class PanelController(QObject):
     @Slot()
     def toggle_playing(self) -> None:
         if self._player.playing():
-            self._player.stop()
+            self._listening.stop()
             return
         span, session = self._panel.selection(), self._model.session
         if span is not None and session is not None and self._sample_id is not None:
             begin = session.sample(self._sample_id).start or 0.0
-            self._player.play(span[0] - begin, span[1] - begin)
+            self._listening.play(span[0] - begin, span[1] - begin)
         else:
-            self._player.play()
+            self._listening.play()
 
     @Slot(int, object)
     def _on_loaded(self, _number: int, result: object) -> None:
@@ -335,13 +315,17 @@ class PanelController(QObject):
         start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
             names = [printable(windowing.columns[place]) for place in lanes(windowing.columns)]
-            panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
+            timed = windowing.clock != "none"
+            panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=timed)
+            panel.trace_tools.set_range(start, start + windowing.seconds, timed=timed)
+            self.spans.show(self._sample_id)
         if windowing is not None and result.waveform is not None:
             chosen = settings_for(windowing)
             panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
             panel.tools.set_range(start, start + windowing.seconds)
-            self._show_spans()
-            self._player.set_sound(result.waveform, round(windowing.rate))
+            panel.tools.set_highest(round(windowing.rate) // 2)
+            self.spans.show(self._sample_id)
+            self._listening.set_sound(result.waveform, round(windowing.rate))
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: Exception) -> None:

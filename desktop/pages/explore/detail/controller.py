@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
-from desktop.i18n import printable, tr
+from desktop.i18n import error_text, printable, tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.models.undo import same_labels
 from desktop.pages.explore import messages
@@ -17,11 +17,12 @@ from desktop.pages.explore.detail.panel import DetailPanel, Details
 from desktop.pages.explore.detail.suggestion_buttons import suggestion_for, suggestion_for_many
 from desktop.pages.explore.label_issues.model import LabelIssuesModel
 from desktop.pages.explore.model import ExploreModel, MapOf
+from desktop.session import Session
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.history_list import history_line
 from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
-from desktop.workers.sample_renderer import Large, is_faint, load_large
+from desktop.workers.sample_renderer import Large, NetworkInput, is_faint, load_input, load_large
 from desktop.workers.tasks import Tasks
 from ml.api import HandlensError, Sample, kind_named, lanes, settings_for, task_named
 
@@ -46,14 +47,18 @@ class DetailController(QObject):
         self._tasks.done.connect(self._on_loaded)
         self._tasks.failed.connect(self._on_failed)
         self._sample_id: int | None = None
-        self._request = 0
+        self._request = self._input_request = 0
+        self._image: QImage | None = None
+        """The sample itself, while what the network gets of it is shown."""
         self._prompt = ""
         self._suggesting = False
         self._last_overlay: tuple[tuple[PredictionTable | None, int, int | None, MapOf], QImage | None] | None = None
         model.run_changed.connect(self.reset)
         model.map_changed.connect(self._on_map_changed)
         panel.map_chosen.connect(model.set_map_of)
+        panel.input_toggled.connect(self._show_picture)
         panel.play_pressed.connect(self.toggle_playing)
+        panel.attended_pressed.connect(self.play_attended)
         panel.loop_toggled.connect(player.set_looping)
         panel.position_chosen.connect(player.play)
         player.position_changed.connect(panel.set_cursor)
@@ -74,7 +79,7 @@ class DetailController(QObject):
     @Slot()
     def reset(self) -> None:
         """Another project or run: choose nothing."""
-        self._sample_id = self._last_overlay = None
+        self._sample_id = self._last_overlay = self._image = None
         self._tasks.forget_all()
         self._player.set_sound(None, 16_000)
         session = self._model.session
@@ -101,9 +106,13 @@ class DetailController(QObject):
         session = self._model.session
         if session is None:
             return
-        self._tasks.forget(self._request)
+        for number in (self._request, self._input_request):
+            self._tasks.forget(number)
         if sample_id != self._sample_id:
+            self._image = None
             self._player.set_sound(None, 16_000)
+            if kind_named(session.project.kind).audible:
+                self._panel.note_sound(self._player.problem())
         self._sample_id = sample_id
         self._request = self._tasks.submit(load_large, session.project, session.sample(sample_id))
         self.refresh()
@@ -111,7 +120,7 @@ class DetailController(QObject):
     def clear(self) -> None:
         """Choose nothing."""
         self._tasks.forget_all()
-        self._sample_id = None
+        self._sample_id = self._image = None
         self._player.set_sound(None, 16_000)
         self._show_nothing()
 
@@ -139,6 +148,7 @@ class DetailController(QObject):
 
     def _show_nothing(self) -> None:
         self._panel.show_details(None)
+        self._panel.show_input_note("")
         self._panel.show_history(())
         if self._prompt:
             self._panel.view().set_message(self._prompt)
@@ -146,9 +156,13 @@ class DetailController(QObject):
     @Slot(int, object)
     def _on_loaded(self, _number: int, result: object) -> None:
         session = self._model.session
-        if session is None or self._sample_id is None or not isinstance(result, Large):
+        if session is None or self._sample_id is None:
             return
-        self._panel.view().set_picture(result.image)
+        if isinstance(result, NetworkInput):
+            self._show_input(result)
+        if not isinstance(result, Large):
+            return
+        self._image = result.image
         windowing = session.project.windowing
         start = session.sample(self._sample_id).start or 0.0
         if windowing is not None and windowing.columns:
@@ -160,10 +174,56 @@ class DetailController(QObject):
                 start=start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
             )
             self._player.set_sound(result.waveform, round(windowing.rate))
+        self._show_picture()
+
+    @Slot()
+    def _show_picture(self) -> None:
+        """Show the sample, or what the network gets of it."""
+        session, run = self._model.session, self._model.run_number
+        self._tasks.forget(self._input_request)
+        if session is None or self._sample_id is None or self._image is None:
+            return
+        if self._panel.input_button.isChecked() and run is not None:
+            sample = session.sample(self._sample_id)
+            self._input_request = self._tasks.submit(load_input, session.project, sample, run)
+            return
+        self._show_itself(session, self._image)
+
+    def _show_itself(self, session: Session, image: QImage) -> None:
+        windowing = session.project.windowing
+        if windowing is not None and kind_named(session.project.kind).audible:
+            settings = settings_for(windowing)
+            self._panel.sound.set_band_of(settings.f_min, settings.f_max, slaney=False)
+        self._panel.show_input_note("")
+        self._lay_over(image, pixelated=False)
+
+    def _show_input(self, given: NetworkInput) -> None:
+        image = given.image
+        if given.band is not None:
+            low, high, slaney = given.band
+            self._panel.sound.set_band_of(low, high, slaney=slaney)
+        note = tr(
+            "The network gets {width} × {height} values of it, each is one square.",
+            width=image.width(),
+            height=image.height(),
+        )
+        self._panel.show_input_note(note)
+        self._lay_over(image, pixelated=True)
+
+    def _lay_over(self, image: QImage, *, pixelated: bool) -> None:
+        view = self._panel.view()
+        view.set_pixelated(pixelated)
+        view.set_picture(image)
         self._show_overlay()
 
     @Slot(int, object)
-    def _on_failed(self, _number: int, error: object) -> None:
+    def _on_failed(self, number: int, error: Exception) -> None:
+        session = self._model.session
+        if number == self._input_request and self._image is not None and session is not None:
+            self._show_itself(session, self._image)
+            sentence = tr("What the network gets cannot be shown. {problem}", problem=error_text(error))
+            self._panel.show_input_note(sentence)
+            return
         sentence = tr("This sample could not be shown.")
         if isinstance(error, HandlensError) and self._model.session is not None:
             sentence = messages.cannot_show(self._model.session, error)
@@ -285,6 +345,22 @@ class DetailController(QObject):
             self._player.stop()
         else:
             self._player.play()
+
+    @Slot()
+    def play_attended(self) -> None:
+        """Play only the parts where the map is bright, in the order of time; or stop."""
+        session = self._model.session
+        if session is None or self._sample_id is None or not kind_named(session.project.kind).audible:
+            return
+        if self._player.playing():
+            self._player.stop()
+            return
+        if self._player.problem():
+            return  # the panel says so
+        parts = self._model.attended(self._sample_id)
+        self._panel.note_sound("" if parts else tr("No part of it was attended to strongly enough to play."))
+        if parts:
+            self._player.play_parts(parts)
 
 
 def _active_keys(labels: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -26,14 +26,17 @@ from desktop.pages.explore.detail.suggestion_buttons import Suggestion, Suggesti
 from desktop.pages.explore.model import MapOf
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.elided_label import ElidedLabel
+from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.overlay_view import OverlayLegend, OverlayView
 from desktop.widgets.probability_bars import Bar, ProbabilityBars
+from desktop.widgets.scrolling import ShrinkingArea
 from desktop.widgets.spectrogram_view import SpectrogramView
 from desktop.widgets.trace_view import TraceView
 from ml.api import KindName, kind_named
 
 NARROWEST, WIDEST = 372, 600
 TALLEST_VIEW = 0.8
+LEAST_TOOLS = 84
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +59,10 @@ class DetailPanel(QWidget):
     label_chosen = Signal(int)
     label_confirmed = Signal()
     map_chosen = Signal(object)
+    input_toggled = Signal(bool)
+    """Whether to show what the network gets in place of the sample."""
     play_pressed = Signal()
+    attended_pressed = Signal()
     loop_toggled = Signal(bool)
     position_chosen = Signal(float)
 
@@ -87,7 +93,8 @@ class DetailPanel(QWidget):
         self.no_map.setWordWrap(True)
         self.no_map.setProperty("role", "caption")
         self.no_map.hide()
-        self.play_button, self.loop_button, self.sound_note, self.player_row = self._make_player()
+        self._ways = self._make_ways()
+        self.player_row, self.sound_note = self._make_player()
         # Elided in the middle, because the probability stands at the end.
         self.labelled, self.predicted = (ElidedLabel(mode=Qt.TextElideMode.ElideMiddle) for _ in range(2))
         self.note = QLabel()
@@ -133,6 +140,7 @@ class DetailPanel(QWidget):
         """Show the view and the buttons for this kind of sample."""
         views: dict[str, OverlayView] = {"pixels": self.picture, "waveform": self.sound, "readings": self.traces}
         self.views.setCurrentWidget(views[kind_named(kind).input_name])
+        self.input_button.setVisible(kind_named(kind).input_name != "readings")
         sounds = kind_named(kind).audible
         self.player_row.setVisible(sounds)
         self.sound_note.setVisible(sounds and bool(self.sound_note.text()))
@@ -186,6 +194,11 @@ class DetailPanel(QWidget):
         self.no_map.setVisible(bool(nothing))
         self.legend.setVisible(not nothing)
 
+    def show_input_note(self, sentence: str) -> None:
+        """Say what the network gets, or why that is not shown; empty where the sample itself is shown."""
+        self.input_note.setText(sentence)
+        self.input_note.setVisible(bool(sentence))
+
     def set_map_of(self, chosen: MapOf) -> None:
         place = self.map_box.findData(chosen)
         if place >= 0:
@@ -210,31 +223,71 @@ class DetailPanel(QWidget):
 
     def set_sound_problem(self, sentence: str) -> None:
         """Why nothing can be played; empty if it can."""
-        for button in (self.play_button, self.loop_button):
+        for button, usual in (
+            (self.play_button, ""),
+            (self.loop_button, ""),
+            (self.attended_button, tr("Play only the parts where the map is bright (P)")),
+        ):
             button.setEnabled(not sentence)
-            button.setToolTip(sentence)
+            button.setToolTip(sentence or usual)
+        self.note_sound(sentence)
+
+    def note_sound(self, sentence: str) -> None:
+        """Say something about what is played, or why nothing is."""
         self.sound_note.setText(sentence)
         self.sound_note.setVisible(bool(sentence) and self.player_row.isVisibleTo(self))
 
     # -- parts ---------------------------------------------------------------------------------------------------
 
-    def _make_player(self) -> tuple[QPushButton, QPushButton, QLabel, QWidget]:
-        play, loop = QPushButton(tr("Play")), QPushButton(tr("Loop"))
-        icons.set_icon(play, "ph.play")
-        icons.set_icon(loop, "ph.repeat")
-        loop.setCheckable(True)
-        play.clicked.connect(self.play_pressed)
-        loop.toggled.connect(self.loop_toggled)
+    def _make_ways(self) -> FlowBox:
+        """Make the buttons for other ways to look at the sample, and the note below them."""
+        self.beside_button = self._toggle(tr("Side by side"), tr("The plain picture beside the map (S)"))
+        icons.set_icon(self.beside_button, "ph.columns")
+        self.beside_button.toggled.connect(self._on_beside)
+        self.input_button = self._toggle(tr("As the network sees it"), tr("Exactly what the network gets (I)"))
+        icons.set_icon(self.input_button, "ph.eye")
+        self.input_button.toggled.connect(self.input_toggled)
+        self.input_note = QLabel()
+        self.input_note.setWordWrap(True)
+        self.input_note.setProperty("role", "caption")
+        self.input_note.hide()
+        ways = FlowBox(gap=8)
+        ways.set_items((self.beside_button, self.input_button))
+        return ways
+
+    def _toggle(self, words: str, tip: str) -> QPushButton:
+        button = QPushButton(words)
+        button.setCheckable(True)
+        button.setToolTip(tip)
+        return button
+
+    def _make_player(self) -> tuple[QWidget, QLabel]:
+        """Make the buttons of the player, and the note below them."""
+        self.play_button, self.loop_button = QPushButton(tr("Play")), QPushButton(tr("Loop"))
+        self.attended_button = QPushButton(tr("Only what it attended to"))
+        icons.set_icon(self.play_button, "ph.play")
+        icons.set_icon(self.loop_button, "ph.repeat")
+        icons.set_icon(self.attended_button, "ph.ear")
+        self.loop_button.setCheckable(True)
+        self.play_button.clicked.connect(self.play_pressed)
+        self.loop_button.toggled.connect(self.loop_toggled)
+        self.attended_button.clicked.connect(self.attended_pressed)
         note = QLabel()
         note.setWordWrap(True)
         note.setProperty("role", "caption")
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(play)
-        layout.addWidget(loop)
-        layout.addStretch(1)
-        return play, loop, note, row
+        row = FlowBox(gap=8)
+        row.set_items((self.play_button, self.loop_button, self.attended_button))
+        return row, note
+
+    def _tools(self) -> QWidget:
+        """Return what is used to look and to listen, which scrolls in a small window."""
+        tools = QWidget()
+        column = QVBoxLayout(tools)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for part in (self.player_row, self.sound_note, self._map_row):
+            column.addWidget(part)
+        return ShrinkingArea(tools, least=LEAST_TOOLS)
 
     def _lay_out(self) -> None:
         self._map_row = QWidget()
@@ -252,6 +305,8 @@ class DetailPanel(QWidget):
         strength.addWidget(self.no_map, 1)
         controls.addLayout(maps)
         controls.addLayout(strength)
+        controls.addWidget(self._ways)
+        controls.addWidget(self.input_note)
         words = QGridLayout()
         words.setHorizontalSpacing(12)
         words.setVerticalSpacing(2)
@@ -270,9 +325,7 @@ class DetailPanel(QWidget):
         column.addWidget(self.views, 100)
         column.addWidget(self.file_name)
         column.addWidget(self.history)
-        column.addWidget(self.player_row)
-        column.addWidget(self.sound_note)
-        column.addWidget(self._map_row)
+        column.addWidget(self._tools())
         column.addWidget(line)
         column.addLayout(words)
         column.addWidget(self.bars)
@@ -289,6 +342,10 @@ class DetailPanel(QWidget):
 
     def _on_map(self) -> None:
         self.map_chosen.emit(self.map_box.currentData())
+
+    def _on_beside(self, beside: bool) -> None:
+        for view in (self.picture, self.sound, self.traces):
+            view.set_beside(beside)
 
     def _on_opacity(self, value: int) -> None:
         for view in (self.picture, self.sound, self.traces):
