@@ -32,6 +32,7 @@ from desktop.pages.explore.thresholds.page import ThresholdController, Threshold
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View, ViewParts
 from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.session import Session
+from desktop.shortcuts import NEWS, bind
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
@@ -146,17 +147,18 @@ class ExplorePage(QWidget):
             key = QShortcut(QKeySequence(str(digit)), self.view, context=within)
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
-        QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
-        find = QShortcut(QKeySequence("Ctrl+F"), self.view, context=within)
-        find.activated.connect(self.filters.search.setFocus)
-        QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
-        QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
-        undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
-        QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
-        QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.redo)
+        for action_id, act in (
+            ("right", self.confirm),
+            ("find_samples", self.filters.search.setFocus),
+            ("retrain", self.retrain),
+            ("overlay", self.tiles.next_map),
+            ("undo", self.model.undo),
+            ("redo", self.model.redo),
+        ):
+            bind(self.view, action_id, act)
         # Only in the grid: elsewhere the space bar presses the button that has the focus.
-        space = QShortcut(QKeySequence("Space"), self.grid, context=Qt.ShortcutContext.WidgetShortcut)
-        space.activated.connect(self.detail.toggle_playing)
+        bind(self.grid, "play", self.detail.toggle_playing, within=Qt.ShortcutContext.WidgetShortcut)
+        NEWS.changed.connect(self._suggest)
 
     # -- what the window calls -----------------------------------------------------------------------------------
 
@@ -486,6 +488,7 @@ class ExplorePage(QWidget):
         self.panel.say_selected(messages.selected(count) if count > 1 else "")
         self._suggest()
 
+    @Slot()
     def _suggest(self) -> None:
         if self.view.current() == "suspicious":
             self.detail.suggest(self.grid.selected_ids())

@@ -20,6 +20,7 @@ from desktop.pages.label.model import LabelModel
 from desktop.pages.label.panel import PanelController
 from desktop.pages.label.view import LabelView
 from desktop.session import Session
+from desktop.shortcuts import NEWS, bind, taken_letters
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.thumbnail_grid import Ids
 from desktop.workers.player import Player
@@ -114,43 +115,38 @@ class LabelPage(QWidget):
         self.panel.note_left.connect(self.grid.setFocus)
 
     def _make_keys(self) -> None:
-        """Bind the keys of the table in `desktop.actions`; the test of the page compares both."""
         handlers: dict[str, Callable[[], object]] = {
-            "A": self.accept,
-            "/": self.view.open_field,
-            "X": self.ignore,
-            "J": partial(self.step, 1),
-            "K": partial(self.step, -1),
-            "Shift+J": partial(self.step, 1, extend=True),
-            "Shift+K": partial(self.step, -1, extend=True),
-            "N": self.show_useful,
-            "F": self.show_similar,
-            "G": self.select_alike,
-            "T": self.retrain,
-            ".": self.flag,
-            ",": self.panel.note_field.setFocus,
-            "Ctrl+Z": self.undo,
-            "Ctrl+Shift+Z": self.model.redo,
+            "accept": self.accept,
+            "new": self.view.open_field,
+            "ignore": self.ignore,
+            "next": partial(self.step, 1),
+            "previous": partial(self.step, -1),
+            "useful": self.show_useful,
+            "similar": self.show_similar,
+            "alike": self.select_alike,
+            "retrain": self.retrain,
+            "flag": self.flag,
+            "note": self.panel.note_field.setFocus,
+            "undo": self.undo,
+            "redo": self.model.redo,
         }
-        for keys, act in handlers.items():
-            self._bind(keys, act, self.view)
+        for name, act in handlers.items():
+            # A key that is held moves on, but it labels one sample.
+            bind(self.view, f"label_{name}", act).setAutoRepeat(name in ("next", "previous", "undo"))
+        for name, step in (("next", 1), ("previous", -1)):
+            bind(self.view, f"label_{name}", partial(self.step, step, extend=True), extending=True)
         # Only in the grid: elsewhere these press the button that has the focus, or delete a letter.
-        for keys, act in (
-            ("Space", self._on_space),
-            ("Return", self._on_return),
-            ("Enter", self._on_return),
-            ("Backspace", self.undo),
-            ("Escape", self._leave),
-        ):
-            self._bind(keys, act, self.grid)
+        for name, act in (("play", self._on_space), ("large", self._on_return), ("back", self.undo)):
+            shortcut = bind(self.grid, f"label_{name}", act, within=Qt.ShortcutContext.WidgetShortcut)
+            shortcut.setAutoRepeat(name == "back")
+        leave = QShortcut(QKeySequence("Escape"), self.grid, context=Qt.ShortcutContext.WidgetShortcut)
+        leave.activated.connect(self._leave)
+        NEWS.changed.connect(self._show_classes)  # their keys are those that are free
 
-    def _bind(self, keys: str, act: Callable[[], object], owner: QWidget) -> QShortcut:
-        within = Qt.ShortcutContext
-        context = within.WidgetShortcut if owner is self.grid else within.WidgetWithChildrenShortcut
-        shortcut = QShortcut(QKeySequence(keys), owner, context=context)
-        # A key that is held moves on, but it labels one sample.
-        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z"))
-        shortcut.activated.connect(act)
+    def _bind_class(self, key: str, class_index: int) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(key), self.view, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.setAutoRepeat(False)
+        shortcut.activated.connect(partial(self.label, class_index))
         return shortcut
 
     # -- what the window calls -----------------------------------------------------------------------------------
@@ -280,15 +276,15 @@ class LabelPage(QWidget):
         if session is None:
             return
         classes = model.classes()
-        letters = class_keys(len(classes), several=model.several)
+        letters = class_keys(len(classes), several=model.several, taken=taken_letters("label"))
         named = [(item.index, session.class_names[item.index], key) for item, key in zip(classes, letters, strict=True)]
         self.view.show_classes(named, several=model.several)
         for shortcut in self._keys:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
-        self._keys = [self._bind(key, partial(self.label, index), self.view) for index, _name, key in named if key]
+        self._keys = [self._bind_class(key, index) for index, _name, key in named if key]
         if model.several:
-            self._keys.append(self._bind("0", partial(self.label, NONE), self.view))
+            self._keys.append(self._bind_class("0", NONE))
         self._refresh()
 
     @Slot()
