@@ -125,7 +125,7 @@ ACTIONS: tuple[Action, ...] = (
             ("useful", msg("Show the samples first that are most useful to label"), "N"),
             ("similar", msg("Show similar samples"), "F"),
             ("alike", msg("Select all samples like this"), "G"),
-            ("retrain", msg("Train again as the last time, and stay here"), "T"),
+            ("retrain", msg("Train again as the last time, and mark what changed"), "T"),
             ("flag", msg("Flag the selected samples, or remove the flags"), "."),
             ("note", msg("Write a note on the sample"), ","),
             ("back", msg("Undo"), "Backspace"),

@@ -14,8 +14,8 @@ from desktop import settings
 from desktop.dialogs.release import RunHandOver
 from desktop.i18n import error_text, msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
+from desktop.pages.changes import ChangesBar, Flip, flip_words
 from desktop.pages.explore import messages
-from desktop.pages.explore.changes import ChangesBar, Flip
 from desktop.pages.explore.data_map import DataMapController, DataMapPage
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
@@ -307,7 +307,7 @@ class ExplorePage(QWidget):
     def _show_flipped(self, flip: Flip) -> None:
         ids = self.model.changes.flipped(self.filters.filter().split).get(flip)
         if ids is not None and len(ids):
-            self.show_only(ids.tolist(), tr("now right") if flip == "right" else tr("now wrong"))
+            self.show_only(ids.tolist(), flip_words(flip))
             self._arrange()
 
     @Slot()

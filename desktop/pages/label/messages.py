@@ -72,7 +72,7 @@ def trained_again(session: Session, before: RunInfo, after: RunInfo) -> str:
     counts, task = session.split_counts(), session.project.task
     now, was = score_text(after, None, counts, task), score_text(before, None, counts, task)
     return tr(
-        "Run {after} is ready: {now}. Run {before}: {was}. Explore shows what changed.",
+        "Run {after} is ready: {now}. Run {before}: {was}.",
         after=str(after.number),
         now=now or tr("no score"),
         before=str(before.number),

@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.i18n import msg, tr
+from desktop.pages.changes import Flip
 from desktop.pages.ids import LABEL, TRAIN
 from desktop.pages.label import messages
 from desktop.pages.label.classes_dialog import ClassesDialog
@@ -97,6 +98,8 @@ class LabelPage(QWidget):
         view.class_box.activated.connect(self._arrange)
         view.filters.changed.connect(self._arrange)
         view.filter_button.toggled.connect(self._show_filters)
+        view.changes_bar.flip_chosen.connect(self._show_flipped)
+        view.changes_bar.closed.connect(self._forget_changes)
         self.exchange.told.connect(self._tell)
         self.exchange.progressed.connect(self.job_progress)
         for button, act in (
@@ -366,24 +369,51 @@ class LabelPage(QWidget):
         session = self.model.session
         if session is not None:
             self.model.set_problem("")
-            self._before = session.run
+            self._before = self.model.remember_run()
+            self._show_changes()
             session.request_training()
             if session.training:
-                self.sentence_changed.emit(tr("Training again. You can go on labelling."))
+                self.sentence_changed.emit(tr("Training again. This page stays, and then marks what changed."))
 
     @Slot(str)
     def _on_refused(self, sentence: str) -> None:
         if self.isVisible():
+            self._forget_changes()
             self.model.set_problem(sentence)
 
     @Slot(object)
     def _on_run(self, run: RunInfo | None) -> None:
-        """Say what the training that was begun here has changed."""
+        """Say and mark what the training that was begun here has changed."""
         before, session = self._before, self.model.session
         if session is None or before is None or run is None or run.number <= before.number:
+            if run is None or (before is not None and run.number < before.number):
+                self._forget_changes()
             return
         self._news = messages.trained_again(session, before, run)
+        self.model.follow_run(run)
+        self._show_changes()
         self._say_progress()
+
+    def _show_changes(self) -> None:
+        """Mark on the tiles what changed; the grid stays where it is."""
+        session = self.model.session
+        number = None if session is None or session.run is None else session.run.number
+        self.view.changes_bar.show_changes(self.model.changes, number, None)
+        self.grid.refresh()
+
+    @Slot()
+    def _forget_changes(self) -> None:
+        """Stop comparing with the run before."""
+        self.model.changes.forget()
+        self._show_changes()
+
+    @Slot(str)
+    def _show_flipped(self, flip: Flip) -> None:
+        """Show what changed in this way; Escape returns."""
+        ids = self.model.changes.flipped(None).get(flip)
+        if ids is not None and len(ids):
+            self.view.choose_shown("all")
+            self._show(ids)
 
     @Slot()
     def _request_train(self) -> None:

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.i18n import tr
+from desktop.pages.changes import ChangesBar
 from desktop.pages.label.filters import FilterRow
 from desktop.pages.label.model import ANY_CLASS, SHOWN, Show
 from desktop.pages.label.panel import LabelPanel
@@ -107,6 +108,7 @@ class LabelView(QWidget):
         self.hint = QLabel()
         self.hint.setProperty("role", "muted")
         self.hint.setWordWrap(True)
+        self.changes_bar = ChangesBar()
         self.problem = QLabel()
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
@@ -161,6 +163,7 @@ class LabelView(QWidget):
         column.addLayout(classes)
         column.addLayout(tools)
         column.addWidget(self.filters)
+        column.addWidget(self.changes_bar)
         column.addWidget(self.problem)
         column.addWidget(self.splitter, 1)
 
