@@ -159,7 +159,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         id="find_samples",
-        text=msg("Search by names or colours"),
+        text=msg("Search by names, colours or what is seen"),
         shortcut="Ctrl+F",
         where="explore",
         bound_by_page=True,

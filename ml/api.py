@@ -113,6 +113,8 @@ from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.colours import COLOURS, cached_colours
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.features.seen import Seen, seen_in
+from ml.graphs.imagenet import imagenet_classes_for
 from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
@@ -342,6 +344,7 @@ __all__ = [
     "ScanReport",
     "Scanned",
     "SceneMap",
+    "Seen",
     "SelectiveRisk",
     "Showcase",
     "SourceChanges",
@@ -429,6 +432,7 @@ __all__ = [
     "has_multilabel_tables",
     "has_page_runtime",
     "hz_to_mel",
+    "imagenet_classes_for",
     "inferno",
     "is_memory_shortage",
     "is_package",
@@ -496,6 +500,7 @@ __all__ = [
     "scene_size",
     "score_folder",
     "search_inputs",
+    "seen_in",
     "selective_risk",
     "settings_for",
     "shrink_cache",

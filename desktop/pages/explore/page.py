@@ -397,6 +397,7 @@ class ExplorePage(QWidget):
             names=self.model.names,
             kind=session.project.kind,
             cache=session.project.path / "cache",
+            notes={each: remark.note for each, remark in session.remarks().items() if remark.note},
         )
         self._searches.submit_stoppable(look, words, table, session.samples)
 
@@ -407,6 +408,13 @@ class ExplorePage(QWidget):
             self.show_only(found.ids, f"“{self._searched}”", in_that_order=True)
         elif found.no_colours:
             self.model.set_problem(tr("Colours are known after the first training. Train, then search again."))
+        elif found.unseen:
+            self.model.set_problem(
+                tr(
+                    "Nothing was found for “{words}”. What pictures show can be searched after the next training.",
+                    words=self._searched,
+                )
+            )
         else:
             self.model.set_problem(tr("Nothing was found for “{words}”. Try another word.", words=self._searched))
 
