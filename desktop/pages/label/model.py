@@ -114,7 +114,7 @@ class LabelModel(QObject):
         """Files were added: what is suggested has to know them."""
         if self.session is not None:
             self._extents = None
-            self.suggester.set_project(self.session.project, self.session.samples, len(self.session.classes))
+            self.suggester.set_samples(self.session.samples, len(self.session.classes))
             self.samples_changed.emit()
 
     @Slot(object)
