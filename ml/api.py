@@ -191,6 +191,7 @@ from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
+from ml.project.update.relink import Found
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
 from ml.release.web_runtime import MEGABYTES as PAGE_RUNTIME_MEGABYTES
 from ml.release.web_runtime import NAME as PAGE_RUNTIME_NAME
@@ -284,6 +285,7 @@ __all__ = [
     "FirstModel",
     "FolderTest",
     "FolderWatch",
+    "Found",
     "FoundFile",
     "Front",
     "HandlensError",
