@@ -171,14 +171,13 @@ class LabelModel(QObject):
 
     # -- what a training changes ---------------------------------------------------------------------------------
 
-    def remember_run(self) -> RunInfo | None:
-        """Keep in mind what the run says, before a training makes another one. Return the run."""
+    def remember_run(self) -> None:
+        """Keep in mind what the run says, before a training makes another one."""
         table = self._table()
         if self.session is None or self.session.run is None or table is None:
             self.changes.forget()
-            return None
-        self.changes.remember(self.session.run.number, table)
-        return self.session.run
+        else:
+            self.changes.remember(self.session.run.number, table)
 
     def follow_run(self, run: RunInfo) -> None:
         """Compare the run with the one that was kept in mind."""

@@ -369,7 +369,8 @@ class LabelPage(QWidget):
         session = self.model.session
         if session is not None:
             self.model.set_problem("")
-            self._before = self.model.remember_run()
+            self._before = session.run
+            self.model.remember_run()
             self._show_changes()
             session.request_training()
             if session.training:
