@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from desktop import icons
+from desktop import icons, settings
 from desktop.i18n import Message, msg, text
 
 Where = Literal["everywhere", "project", "label", "explore", "use", "runs"]
@@ -19,7 +20,10 @@ Handler = Callable[[], object]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Action:
-    """One action. `shortcut` is in Qt's portable notation. A page binds those `bound_by_page` itself."""
+    """One action. `shortcut` is the key as delivered, in Qt's portable notation.
+
+    A page binds those `bound_by_page` itself.
+    """
 
     id: str
     text: Message
@@ -27,8 +31,17 @@ class Action:
     icon: str = ""
     where: Where = "everywhere"
     bound_by_page: bool = False
+    fixed: bool = False
+    """Several keys, in words; nobody can change them."""
+    also: tuple[str, ...] = ()
+    """Further keys, as long as the first one is as delivered."""
+    in_list: bool = False
+    """Works only in the grid or table, so its key may be one that elsewhere presses a button or deletes a letter."""
+    extends: bool = False
+    """With Shift it selects, too."""
 
 
+_ALSO = {"large": ("Enter",), "redo": ("Ctrl+Y",)}
 ACTIONS: tuple[Action, ...] = (
     Action(
         id="new_images",
@@ -89,7 +102,17 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="go_use", text=msg("Use"), shortcut="Ctrl+5", icon="ph.lightning", where="project"),
     Action(id="go_runs", text=msg("Runs"), shortcut="Ctrl+6", icon="ph.git-branch", where="project"),
     *(
-        Action(id=f"label_{name}", text=words, shortcut=keys, where="label", bound_by_page=True)
+        Action(
+            id=f"label_{name}",
+            text=words,
+            shortcut=keys,
+            where="label",
+            bound_by_page=True,
+            fixed=name == "class",
+            also=_ALSO.get(name, ()),
+            in_list=name in ("play", "large", "back"),
+            extends=name in ("next", "previous"),
+        )
         for name, words, keys in (
             ("class", msg("Give the selected samples the class of that key, and go on"), "1…9, 0, B…Z"),
             ("accept", msg("Accept the suggestion; Space does the same where nothing can be played"), "A"),
@@ -103,7 +126,7 @@ ACTIONS: tuple[Action, ...] = (
             ("useful", msg("Show the samples first that are most useful to label"), "N"),
             ("similar", msg("Show similar samples"), "F"),
             ("alike", msg("Select all samples like this"), "G"),
-            ("retrain", msg("Train again as the last time, and stay here"), "T"),
+            ("retrain", msg("Train again as the last time, and mark what changed"), "T"),
             ("flag", msg("Flag the selected samples, or remove the flags"), "."),
             ("note", msg("Write a note on the sample"), ","),
             ("accept_span", msg("Accept the suggested span"), "Shift+A"),
@@ -120,6 +143,7 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="1…9",
         where="explore",
         bound_by_page=True,
+        fixed=True,
     ),
     Action(
         id="right",
@@ -135,10 +159,11 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="Ctrl+Shift+Z",
         where="explore",
         bound_by_page=True,
+        also=_ALSO["redo"],
     ),
     Action(
         id="find_samples",
-        text=msg("Search by names or colours"),
+        text=msg("Search by names, colours or what is seen"),
         shortcut="Ctrl+F",
         where="explore",
         bound_by_page=True,
@@ -177,6 +202,7 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="Space",
         where="explore",
         bound_by_page=True,
+        in_list=True,
     ),
     Action(
         id="play_attended",
@@ -191,14 +217,32 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="Ctrl+V",
         where="use",
         bound_by_page=True,
+        also=("Shift+Ins",),
     ),
     Action(id="find", text=msg("Search in the answers"), shortcut="Ctrl+F", where="use", bound_by_page=True),
+    Action(
+        id="use_map",
+        text=msg("Show or hide the map of where it looked"),
+        shortcut="H",
+        where="use",
+        bound_by_page=True,
+        in_list=True,
+    ),
+    Action(
+        id="use_play",
+        text=msg("Play or pause the sound"),
+        shortcut="Space",
+        where="use",
+        bound_by_page=True,
+        in_list=True,
+    ),
     Action(
         id="step_detection",
         text=msg("Go to the next or the previous detection of a long recording"),
         shortcut="←/→",
         where="use",
         bound_by_page=True,
+        fixed=True,
     ),
     Action(
         id="answer_detection",
@@ -206,13 +250,22 @@ ACTIONS: tuple[Action, ...] = (
         shortcut="Y/N",
         where="use",
         bound_by_page=True,
+        fixed=True,
     ),
     *(
-        Action(id=f"runs_{name}", text=words, shortcut=keys, where="runs", bound_by_page=True)
+        Action(
+            id=f"runs_{name}",
+            text=words,
+            shortcut=keys,
+            where="runs",
+            bound_by_page=True,
+            also=_ALSO.get(name, ()) if name == "redo" else (),
+            in_list=True,
+        )
         for name, words, keys in (
             ("look", msg("Look at the predictions of the selected run"), "Return"),
             ("note", msg("Write a note about the run"), "N"),
-            ("delete", msg("Delete the selected runs"), "Delete"),
+            ("delete", msg("Delete the selected runs"), "Del"),
             ("undo", msg("Undo"), "Ctrl+Z"),
             ("redo", msg("Redo"), "Ctrl+Shift+Z"),
         )
@@ -232,11 +285,47 @@ def text_of(action: Action) -> str:
     return text(action.text)
 
 
+@cache
+def _by_id() -> dict[str, Action]:
+    return {action.id: action for action in ACTIONS}
+
+
+def action_named(action_id: str) -> Action:
+    return _by_id()[action_id]
+
+
+def key_of(action: Action) -> str:
+    """Return the key that the person wants in Qt's portable notation, or the one as delivered; "" for none."""
+    chosen = None if action.fixed else settings.value(settings.KEYS).get(action.id)
+    # The settings are a file that anybody can edit.
+    usable = chosen is not None and QKeySequence(chosen).toString() == chosen
+    return chosen if usable and chosen is not None else action.shortcut
+
+
+def sequences(action: Action) -> tuple[str, ...]:
+    """Return all keys of an action in Qt's portable notation, those that also select not among them."""
+    key = key_of(action)
+    if action.fixed or not key:
+        return ()
+    return (key, *action.also) if key == action.shortcut else (key,)
+
+
 def keys_of(action: Action) -> str:
-    """Return the shortcut in the notation of this system."""
-    if action.bound_by_page and ("…" in action.shortcut or "/" in action.shortcut):
+    """Return the key in force in the notation of this system."""
+    if action.fixed:
         return action.shortcut
-    return QKeySequence(action.shortcut).toString(QKeySequence.SequenceFormat.NativeText)
+    return native(key_of(action))
+
+
+def native(key: str) -> str:
+    """Return a key in the notation of this system."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def with_key(words: str, action_id: str) -> str:
+    """Return the words with the key of the action in brackets, if it has one."""
+    keys = keys_of(action_named(action_id))
+    return f"{words} ({keys})" if keys else words
 
 
 def page_ids() -> tuple[str, ...]:
@@ -252,11 +341,18 @@ def build(owner: QWidget, handlers: Mapping[str, Handler]) -> dict[str, QAction]
             continue
         item = QAction(text_of(action), owner)
         item.setObjectName(action.id)
-        item.setShortcut(QKeySequence(action.shortcut))
         item.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-        item.setToolTip(f"{text_of(action)} ({keys_of(action)})")
         icons.set_icon(item, action.icon)
         item.triggered.connect(handlers[action.id])
         owner.addAction(item)
         made[action.id] = item
+    show_keys(made)
     return made
+
+
+def show_keys(made: Mapping[str, QAction]) -> None:
+    """Give the QActions, and with them the menus, the keys that are in force."""
+    for action_id, item in made.items():
+        action = action_named(action_id)
+        item.setShortcuts([QKeySequence(key) for key in sequences(action)])
+        item.setToolTip(with_key(text_of(action), action_id))

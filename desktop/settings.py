@@ -100,6 +100,12 @@ CACHE_LIMIT: Setting[int] = Setting(
     ),
 )
 """Gigabytes; what is beyond is removed when a project is opened and after a training."""
+KEYS: Setting[dict[str, str]] = Setting(
+    key="keys",
+    default={},
+    valid=lambda value: isinstance(value, dict) and all(isinstance(each, str) for each in value.values()),
+)
+"""The keys that are not as delivered by the ids of their actions, see `desktop.shortcuts`; empty for none."""
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -111,6 +117,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LAST_FOLDER,
     SPEEDS,
     CACHE_LIMIT,
+    KEYS,
     GEOMETRY,
 )
 

@@ -113,6 +113,8 @@ from ml.evaluation.run_finding import RunFinding
 from ml.evaluation.thresholds_in_use import with_thresholds_for
 from ml.features.colours import COLOURS, cached_colours
 from ml.features.features import cached_embeddings, embeddings_in
+from ml.features.seen import Seen, seen_in
+from ml.graphs.imagenet import imagenet_classes_for
 from ml.inference.actions import RuleAction
 from ml.inference.actions import sentence_of as alarm_sentence
 from ml.inference.answers import Row, answer_row, rejected_because, why_set_aside
@@ -191,6 +193,7 @@ from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
+from ml.project.update.relink import Found
 from ml.project.update.source_changes import SourceChanges, source_changes, update_from_source
 from ml.release.web_runtime import MEGABYTES as PAGE_RUNTIME_MEGABYTES
 from ml.release.web_runtime import NAME as PAGE_RUNTIME_NAME
@@ -284,6 +287,7 @@ __all__ = [
     "FirstModel",
     "FolderTest",
     "FolderWatch",
+    "Found",
     "FoundFile",
     "Front",
     "HandlensError",
@@ -344,6 +348,7 @@ __all__ = [
     "ScanReport",
     "Scanned",
     "SceneMap",
+    "Seen",
     "SelectiveRisk",
     "Showcase",
     "SourceChanges",
@@ -434,6 +439,7 @@ __all__ = [
     "has_page_runtime",
     "hz_to_mel",
     "hz_to_slaney",
+    "imagenet_classes_for",
     "inferno",
     "is_memory_shortage",
     "is_package",
@@ -503,6 +509,7 @@ __all__ = [
     "scene_size",
     "score_folder",
     "search_inputs",
+    "seen_in",
     "selective_risk",
     "settings_for",
     "shrink_cache",

@@ -31,7 +31,7 @@ class KeysDialog(QDialog):
             head.setProperty("role", "emphasis")
             head.setContentsMargins(0, look.m if row else 0, 0, look.xs)
             grid.addWidget(head, row, 0, 1, 2)
-            for action in (item for item in ACTIONS if item.where == where and item.shortcut):
+            for action in (item for item in ACTIONS if item.where == where and keys_of(item)):
                 row += 1
                 keys = QLabel(keys_of(action))
                 keys.setProperty("role", "muted")

@@ -1,4 +1,4 @@
-"""The settings dialog: one line for each setting that has words. Changes apply at once."""
+"""The settings dialog: one line for each setting that has words, and the keys. Changes apply at once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from desktop import settings, style
+from desktop.dialogs.key_table import KeyTable
 from desktop.i18n import text, tr
 from desktop.settings import SETTINGS, Setting
+
+_HEIGHT = 560
 
 
 class PreferencesDialog(QDialog):
@@ -34,7 +38,9 @@ class PreferencesDialog(QDialog):
         look = style.current()
         self.setWindowTitle(tr("Settings"))
         self.setMinimumWidth(420)
-        form = QFormLayout()
+        general = QWidget()
+        form = QFormLayout(general)
+        form.setContentsMargins(0, look.l, 0, 0)
         form.setHorizontalSpacing(look.xl)
         form.setVerticalSpacing(look.m)
         self._editors: dict[QComboBox, Setting[Any]] = {}
@@ -48,9 +54,15 @@ class PreferencesDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(look.xl, look.xl, look.xl, look.l)
         column.setSpacing(look.xl)
-        column.addLayout(form)
+        self.keys = KeyTable()
+        tabs = QTabWidget()
+        tabs.addTab(general, tr("General"))
+        tabs.addTab(self.keys, tr("Keys"))
+        column.addWidget(tabs, 1)
         column.addWidget(self.restart_row)
         column.addWidget(buttons)
+        room = self.screen().availableSize()
+        self.resize(min(self.keys.sizeHint().width() + 2 * look.xl, room.width()), min(_HEIGHT, room.height() - 48))
 
     @classmethod
     def show_settings(cls, parent: QWidget) -> PreferencesDialog:

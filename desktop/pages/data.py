@@ -14,6 +14,7 @@ from desktop.dialogs.folder import FolderChooser
 from desktop.dialogs.items import ItemsDialog
 from desktop.dialogs.notice import Question
 from desktop.i18n import Message, msg, nmsg, text, tr, trn
+from desktop.pages.added_folders import AddedFolders
 from desktop.pages.adding import AddingBox
 from desktop.pages.ids import DATA, TRAIN
 from desktop.session import Session
@@ -25,6 +26,7 @@ from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import (
     Finding,
+    Found,
     HandlensError,
     Project,
     Sample,
@@ -61,12 +63,12 @@ class DataPage(QWidget):
         self._tasks = Tasks(self)
         self._tasks.done.connect(self._show_examples)
         self._relinking = Tasks(self, threads=1)
-        self._relinking.done.connect(self._say_originals)
+        self._relinking.done.connect(self._on_relinked)
         self._relinking.failed.connect(self._refuse_folder)
         look = style.current()
         self.bars = BarList(row_height=60)
         self.bars.setAccessibleName(tr("Classes"))
-        self.adding = self._make_adding()
+        self.adding, self.folders = self._make_adding(), AddedFolders()
         self.split = SplitPicture()
         self._why = _line("muted")
         self._place = ElidedLabel(mode=Qt.TextElideMode.ElideMiddle)
@@ -128,6 +130,7 @@ class DataPage(QWidget):
         right.addWidget(self.sample_label)
         right.addWidget(self.missing_label)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
+        right.addWidget(self.folders)
         for line, button in ((self._left_out, self.show_button), (self.copies_label, self.copies_button)):
             row = QHBoxLayout()
             row.setSpacing(look.s)
@@ -156,6 +159,7 @@ class DataPage(QWidget):
         session.classes_changed.connect(self._refresh)
         session.samples_changed.connect(self._say_left_out)
         self.adding.set_session(session)
+        self.folders.set_session(session)
         self._say_left_out()
         self.findings.show_findings(session.project.data_findings().warnings)
         self.sample_label.setText(about_sample(session.planted))
@@ -178,6 +182,7 @@ class DataPage(QWidget):
 
     def opened(self) -> None:
         self._say_originals()
+        self.folders.look()
         if self._stale:
             self._refresh()
         self._measure_cache()
@@ -193,6 +198,7 @@ class DataPage(QWidget):
 
     def shutdown(self) -> None:
         self.adding.close_adding()
+        self.folders.close_folders()
         self._tasks.close()
         self._relinking.close()
         self._cache.close()
@@ -218,6 +224,11 @@ class DataPage(QWidget):
         self.missing_label.setVisible(bool(problem))
         self.find_button.setVisible(bool(problem))
         self.train_button.setEnabled(not problem)
+
+    @Slot(int, object)
+    def _on_relinked(self, _number: int, found: Found) -> None:
+        self._say_originals()
+        self.folders.tell(found)
 
     @Slot()
     def _on_originals_found(self) -> None:

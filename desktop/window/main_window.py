@@ -14,7 +14,7 @@ from PySide6.QtCore import QByteArray, QMimeData, QPoint, QProcess, QSize, Qt, Q
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QDialog, QMainWindow, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from desktop import actions, settings, style
+from desktop import actions, settings, shortcuts, style
 from desktop.dialogs.folder import FileChooser, FolderChooser
 from desktop.dialogs.keys import KeysDialog
 from desktop.dialogs.notice import Choice, Notice, Question
@@ -92,6 +92,7 @@ class MainWindow(QMainWindow):
         self.strip.chosen.connect(self._show_job)
         self._lay_out()
         self.actions_by_id = actions.build(self, self._handlers())
+        shortcuts.NEWS.changed.connect(self._show_keys)
         self.start_page.offer_more([self.actions_by_id[name] for name in _MORE])
         self._enable_actions()
         geometry = settings.value(settings.GEOMETRY)
@@ -427,7 +428,7 @@ class MainWindow(QMainWindow):
 
         about = tr(
             "Handlens {version}\n\nIt learns from your pictures, sounds and measurements on this computer. It sends "
-            "nothing anywhere and never changes your own files.\n\nPress “?” to see every key. "
+            "nothing anywhere and never changes your own files.\n\nThe settings show every key. "
             "The licence is Apache 2.0.",
             version=__version__,
         )
@@ -449,6 +450,10 @@ class MainWindow(QMainWindow):
         folder = log_folder()
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
             Notice.tell(self, tr("The folder cannot be shown here. Open it yourself: {folder}", folder=str(folder)))
+
+    @Slot()
+    def _show_keys(self) -> None:
+        actions.show_keys(self.actions_by_id)
 
     @Slot(str)
     def _apply_setting(self, key: str) -> None:

@@ -94,15 +94,27 @@ class Suggester(QObject):
     # -- the project ---------------------------------------------------------------------------------------------
 
     def set_project(self, project: Project, samples: Sequence[Sample], classes: int) -> None:
-        """Work for this project, or for other samples of it; `start` begins."""
+        """Work for this project; `start` begins."""
+        self._few, self._rows, self.guesses = None, {}, None
+        self._project, self._task = project, project.task
+        self.set_samples(samples, classes)
+
+    def set_samples(self, samples: Sequence[Sample], classes: int) -> None:
+        """Work for these samples of the project; `start` looks at the new ones. Until then, old guesses are kept."""
         self._end_thread()
         self._tasks.forget_all()
-        self._few, self._request, self._pending, self._rows = None, 0, {}, {}
-        self._has_enough, self.guesses, self.state, self.problem = None, None, "none", ""
-        self._project, self._task, self._classes = project, project.task, classes
+        self._request, self._pending = 0, {}
+        self._has_enough, self.state, self.problem = None, "none", ""
+        self._classes = classes
         self._samples = {sample.id: sample for sample in samples}
         self._labels = {sample.id: sample.labels for sample in samples if sample.labelled}
         self._open = {sample.id for sample in samples if not sample.labelled and not sample.ignored}
+        self._mark_open()
+
+    def _mark_open(self) -> None:
+        """Say of each row whether its sample waits for a label."""
+        ids = self.ids if self._rows else np.zeros(0, dtype=np.int64)
+        self._open_rows = np.isin(ids, np.fromiter(self._open, dtype=np.int64, count=len(self._open)))
 
     def start(self) -> None:
         """Compute the features, unless they are there or on their way."""
@@ -257,12 +269,15 @@ class Suggester(QObject):
         if isinstance(result, _Loaded):
             self._few, self.ids = result.few, result.ids
             self._rows = {sample_id: row for row, sample_id in enumerate(result.ids.tolist())}
-            self._open_rows = np.isin(result.ids, np.fromiter(self._open, dtype=np.int64, count=len(self._open)))
+            self._mark_open()
+            if self.guesses is not None and len(self.guesses.doubt) != len(result.ids):
+                self.guesses = None  # of the rows before; the next ones follow at once
             self._pending = {self._rows[each]: labels for each, labels in self._labels.items() if each in self._rows}
             self.state = "ready"
             self._update()
         elif isinstance(result, Guesses):
-            self.guesses = result
+            if len(result.doubt) == len(self.ids):
+                self.guesses = result
             if self._pending or result.probabilities.shape[1] < self._classes:
                 self._update()
         self.changed.emit()

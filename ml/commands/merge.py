@@ -18,8 +18,9 @@ from ml.commands.common import (
     print_json,
     say,
 )
+from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg, tr
-from ml.project.merge import Disagreement, apply_merge, plan_merge
+from ml.project.merge import Disagreement, apply_merge, plan_merge, undo_merge
 from ml.project.project import Project
 
 _LISTED = 50
@@ -29,14 +30,25 @@ _LISTED = 50
 def merge(
     project: ProjectArgument,
     copy: Annotated[
-        Path, typer.Argument(metavar="COPY", help=tr("The colleague's copy of the project."), show_default=False)
-    ],
+        Path | None,
+        typer.Argument(metavar="[COPY]", help=tr("The colleague's copy of the project."), show_default=False),
+    ] = None,
     look_only: Annotated[
         bool, typer.Option("--dry-run", help=tr("Only say what would be taken over; change nothing."))
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help=tr("Take the last merge back: labels become what they were before it."))
     ] = False,
     json: JsonOption = False,
 ) -> None:
     """Take over the labels of a copy where nobody has changed them here, and list the disagreements."""
+    if undo and copy is not None:
+        raise WrongUsageError(msg("The last merge is taken back. Leave out the copy."), option="--undo")
+    if undo:
+        _undo(find_project(project), look_only=look_only, json=json)
+        return
+    if copy is None:
+        raise WrongUsageError(msg("Name the colleague's copy of the project."), option="COPY")
     with Project.open(find_project(project)) as opened, opened.lock("studio"):
         plan = plan_merge(opened, find_project(copy))
         if not look_only:
@@ -53,6 +65,15 @@ def merge(
         for each in plan.disagreements[:_LISTED]:
             table.add_words(*_cells(each))
         console.print(table)
+
+
+def _undo(project: Path, *, look_only: bool, json: bool) -> None:
+    with Project.open(project) as opened, opened.lock("studio"):
+        undone = undo_merge(opened, look_only=look_only)
+    if json:
+        print_json({"event": "merge_undone", "dry_run": look_only, **dataclasses.asdict(undone)})
+    else:
+        say(make_console(), undone.message())
 
 
 def _cells(each: Disagreement) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ml.core.events import Event, Looked
 from ml.core.jobs import LookJob
 from ml.graphs.builder import GraphBuilder
 from ml.graphs.frozen_network import FrozenNetwork
+from ml.graphs.imagenet import imagenet_classes
 from ml.media.images import load_squashed
 from ml.runtime.session import open_session
 
@@ -36,9 +36,3 @@ def preview_with_imagenet_labels(job: LookJob) -> Iterator[Event]:
         words.append(names[int(np.argmax(answers[0]))])
         likelihoods.append(float(answers[0].max()))
     yield Looked(words=tuple(words), probabilities=tuple(likelihoods))
-
-
-def imagenet_classes() -> tuple[str, ...]:
-    """Return the names of ImageNet's 1,000 classes, in their order."""
-    text = (resources.files("resources") / "imagenet" / "classes.txt").read_text(encoding="utf-8")
-    return tuple(text.splitlines())

@@ -35,6 +35,8 @@ from ml.core.untrusted import (
 from ml.media.kinds import kind_named
 from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import looks_in
+from ml.project.merge_record import KEY as LAST_MERGE
+from ml.project.merge_record import record_in
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import releases_in
 from ml.project.run_notes import DELETED, NOTES, deleted_in, notes_in
@@ -278,6 +280,10 @@ def _run_notes(value: str, _name: str) -> None:
     notes_in(value)
 
 
+def _last_merge(value: str, _name: str) -> None:
+    record_in(value)
+
+
 def _deleted_runs(value: str, _name: str) -> None:
     deleted_in(value)
 
@@ -308,6 +314,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     CLASS_LOOKS: _class_looks,
     NOTES: _run_notes,
     DELETED: _deleted_runs,
+    LAST_MERGE: _last_merge,
 }
 """For each key a check of its value; `windowing_of` checks the values of windows once more, together."""
 _REQUIRED = frozenset({"name", "kind", "split_by", "split_why", "source_absolute", "source_relative"})

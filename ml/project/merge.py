@@ -10,6 +10,8 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg, nmsg
 from ml.core.types import Origin
 from ml.project.labels import Given
+from ml.project.merge_record import MergeRecord
+from ml.project.merge_undo import UndoneMerge, refuse_changed
 from ml.project.project import Project
 from ml.project.remarks import Remark
 from ml.project.states import LabelState, LabelStates, NamedPart, Place
@@ -145,18 +147,75 @@ def plan_merge(project: Project, copy: Path) -> MergePlan:
 
 
 def apply_merge(project: Project, plan: MergePlan) -> None:
-    """Take over what `plan` says. On disk when this returns. The window has a command of its own that can be undone."""
-    for name in plan.new_classes:
-        project.add_class(name)
+    """Take over what `plan` says. On disk when this returns; `undo_merge` takes it back.
+
+    The window has a command of its own that can be undone.
+    """
+    if not plan.taken and not plan.remarks:
+        return
+    classes = tuple(project.add_class(name).index for name in plan.new_classes)
     indices = {item.name: item.index for item in project.classes()}
-    project.restore_labels(
+    labels, remarks = project.history_ends()
+    pieces = project.restore_in_pieces(
         plan.wanted(indices).items(),
         origins=plan.origins(),
         annotators=plan.annotators(),
         parts=plan.parts(indices),
     )
+
+    def keep_record() -> None:
+        last, last_remark = project.history_ends()
+        record = MergeRecord(
+            copy=plan.copy.name,
+            first=labels + 1,
+            last=last,
+            first_remark=remarks + 1,
+            last_remark=last_remark,
+            classes=classes,
+        )
+        project.set_last_merge(record)
+
+    for _piece in pieces:
+        keep_record()  # after each: what is there when the process is killed can be taken back
     if plan.remarks:
         project.set_remarks(plan.remarks)
+        keep_record()
+
+
+def undo_merge(project: Project, *, look_only: bool = False) -> UndoneMerge:
+    """Give the samples of the last merge the labels that they had before. The history only grows.
+
+    Raises HandlensError where there is no merge, or somebody has labelled one of its samples in another way since.
+    `look_only`: change nothing.
+    """
+    record = project.last_merge()
+    if record is None:
+        raise HandlensError(
+            msg("There is no merge to take back in “{name}”. A merge in the window is undone there.", name=project.name)
+        )
+    changes, remarks = project.merged(record)
+    refuse_changed(changes)
+    there = [each for each in changes if each.is_there]
+    gone = [sample_id for sample_id, changed in remarks if not changed]
+    undone = UndoneMerge(copy=record.copy, labels=len(there), remarks=len(gone), kept_remarks=len(remarks) - len(gone))
+    if look_only:
+        return undone
+    project.restore_labels(
+        [
+            (each.sample_id, None if each.before is None else tuple(dict.fromkeys(index for index, *_ in each.before)))
+            for each in there
+        ],
+        origins={each.sample_id: each.origin for each in there if each.origin is not None},
+        parts={each.sample_id: each.before for each in there if each.before},
+    )
+    if gone:
+        project.set_remarks(dict.fromkeys(gone, Remark()))
+    used = {index for sample in project.samples() for index in sample.labels}
+    for item in project.classes():
+        if item.index in record.classes and item.index not in used and not item.retired:
+            project.change_class(item.index, retired=True)
+    project.set_last_merge(None)
+    return undone
 
 
 def _matched(own: LabelStates, theirs: LabelStates) -> tuple[list[tuple[Place, LabelState, LabelState]], int]:

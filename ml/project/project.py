@@ -47,6 +47,9 @@ from ml.project.labels import (
     read_samples,
     read_spans,
 )
+from ml.project.merge_record import KEY as LAST_MERGE
+from ml.project.merge_record import MergeRecord, record_in, record_text
+from ml.project.merge_undo import MergedChange, read_ends, read_merged, read_merged_remarks
 from ml.project.predictions import Predictions, check_predictions, read_predictions
 from ml.project.releases import KEY as RELEASES
 from ml.project.releases import RunRelease, releases_in, releases_text
@@ -531,6 +534,23 @@ class Project:
         """Flag samples and write notes on them. An empty one takes both back."""
         with self._store.writing() as connection:
             append_remarks(connection, wanted, annotator or default_annotator())
+
+    def last_merge(self) -> MergeRecord | None:
+        """What the last merge wrote, as long as it is not taken back."""
+        return record_in(self._meta.get(LAST_MERGE, ""))
+
+    def set_last_merge(self, record: MergeRecord | None) -> None:
+        self._set_meta({LAST_MERGE: record_text(record)})
+
+    def history_ends(self) -> tuple[int, int]:
+        """The newest rows of the histories of labels and of remarks."""
+        with self._store.reading() as connection:
+            return read_ends(connection)
+
+    def merged(self, record: MergeRecord) -> tuple[tuple[MergedChange, ...], tuple[tuple[int, bool], ...]]:
+        """The labels that a merge took over, and by sample the remarks, each with whether it was changed since."""
+        with self._store.reading() as connection:
+            return read_merged(connection, record), read_merged_remarks(connection, record)
 
     # -- splits and new files ------------------------------------------------------------------------------------
 

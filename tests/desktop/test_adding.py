@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fabricate import CLASSES, add_run, image_folder, project_of
 from PIL import Image
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 from tiny_model import write_colour_model
 
+from desktop.dialogs.folder import FolderChooser
 from desktop.pages.data import DataPage
 from desktop.pages.use.page import UsePage
 from desktop.session import Session
+from ml.api import add_files
 from tests.desktop.conftest import Opener
 
 SLOW = 60_000
@@ -73,6 +76,50 @@ def test_files_dropped_on_the_data_page_join_the_project(qtbot: QtBot, open_proj
     assert box.notice_label.text() == "1 picture was added. 1 could not be read." and box.why_button.isVisible()
     sample = next(sample for sample in session.samples if sample.path == f"+phone/{first}/a.png")
     assert sample.labels == (0,) and sample.split == "train"
+    page.shutdown()
+
+
+def test_an_added_folder_that_moved_is_found_again(
+    qtbot: QtBot, open_project: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_project(run=False)
+    phone, first = tmp_path / "phone", session.class_names[0]
+    for shade in (210, 211, 212):
+        picture(phone / first / f"{shade}.png", shade)
+    add_files(session.project, [phone])
+    session.reload()
+    page = data_page(qtbot, session)
+    box = page.folders
+    qtbot.waitUntil(lambda: "+phone" in box.buttons, timeout=SLOW)
+    assert box.buttons["+phone"].text() == "Moved…"
+    phone.rename(tmp_path / "archive")
+    (tmp_path / "archive" / first / "211.png").unlink()
+    page.opened()
+    qtbot.waitUntil(lambda: box.buttons["+phone"].text() == "Find it…", timeout=SLOW)
+    assert any("is missing" in label.toolTip() + label.text() for label in box.findChildren(QLabel))
+    chosen = [tmp_path / "fruit", tmp_path / "archive"]
+    monkeypatch.setattr(FolderChooser, "ask", lambda *_args, **_start: chosen.pop(0))
+    qtbot.mouseClick(box.buttons["+phone"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: box.result_label.text().startswith("None of the project's files is in"), timeout=SLOW)
+    with qtbot.waitSignal(session.originals_found, timeout=SLOW):
+        qtbot.mouseClick(box.buttons["+phone"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: box.buttons["+phone"].text() == "Moved…", timeout=SLOW)
+    assert box.result_label.text() == "2 of 3 files were found there."
+    sample = next(sample for sample in session.samples if sample.path == f"+phone/{first}/210.png")
+    assert session.project.file(sample.path) == tmp_path / "archive" / first / "210.png"
+    page.shutdown()
+
+
+def test_a_moved_source_folder_says_how_many_files_it_holds(qtbot: QtBot, open_project: Opener, tmp_path: Path) -> None:
+    session = open_project(run=False)
+    folder, count = session.project.source_folder, len(session.samples)
+    page = data_page(qtbot, session)
+    folder.rename(tmp_path / "moved")
+    page.opened()
+    page.relink(tmp_path / "moved")
+    qtbot.waitUntil(page.folders.told_label.isVisible, timeout=SLOW)
+    assert page.folders.told_label.text() == f"{count} of {count} files were found there."
+    assert not page.find_button.isVisible()
     page.shutdown()
 
 

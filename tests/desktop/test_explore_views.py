@@ -10,9 +10,13 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from desktop.pages.explore.page import ExplorePage
+from desktop.pages.explore.wider_words import own_wider_words
 from desktop.session import Session
+from ml.api import Remark
+from ml.core.backbone_catalog import DEFAULT_BACKBONE
 from ml.features.decode import DECODER_VERSION, cache_key
 from ml.features.row_cache import RowCache
+from ml.graphs.imagenet import imagenet_classes, imagenet_classifier, wider_words
 from tests.desktop.conftest import Opener
 
 
@@ -112,3 +116,37 @@ def test_a_map_says_what_speaks_for_the_prediction_against_the_label(page: Explo
     assert page.model.map_against(sample, page.model.map_class(sample) or 0) == sample.label
     against = page.model.overlay(wrong)
     assert plain is not None and against is not None and plain != against
+
+
+def test_search_finds_what_the_pretrained_network_sees_and_notes(page: ExplorePage, qtbot: QtBot) -> None:
+    session = page.model.session
+    assert session is not None
+    weight, _bias = imagenet_classifier()
+    dogs = [sample for sample in session.samples if sample.path.startswith("pear")][:3]
+    rows = np.zeros((len(session.samples), weight.shape[1]), dtype=np.float32)
+    for strength, dog in enumerate(dogs, 1):
+        place = next(row for row, sample in enumerate(session.samples) if sample.id == dog.id)
+        beagle = weight[imagenet_classes().index("beagle")]
+        rows[place] = (2 + strength) * beagle / np.linalg.norm(beagle)
+    cache = RowCache(
+        session.project.path / "cache" / f"embeddings-{DEFAULT_BACKBONE}-x",
+        {"embedding": ((weight.shape[1],), np.float32)},
+    )
+    cache.append([cache_key(sample) for sample in session.samples], embedding=rows)
+    page.filters.search.setText("dogs")
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "dogs" in page.filters.cell_button.text())
+    assert page.grid.ids().tolist() == [dog.id for dog in reversed(dogs)], "the surest first"
+    page.filters.search.setText("dog 2")  # and a file name
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "dog 2" in page.filters.cell_button.text())
+    assert [session.sample(int(each)).path for each in page.grid.ids()] == ["pear/pear 2.png"]
+    session.set_remarks({session.samples[0].id: Remark(note="Taken in fog")})
+    page.filters.search.setText("fog")
+    qtbot.keyClick(page.filters.search, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "fog" in page.filters.cell_button.text())
+    assert page.grid.ids().tolist() == [session.samples[0].id]
+
+
+def test_wider_words_are_known_in_the_language_of_the_window() -> None:
+    assert set(own_wider_words().values()) == set(wider_words())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fabricate import CLASSES, image_folder
+from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -29,6 +30,7 @@ from ml.api import (
     Scanned,
     Stop,
     Stopped,
+    add_files,
     for_task,
     plan_split,
 )
@@ -272,6 +274,38 @@ def test_where_more_than_one_may_be_present_keys_toggle_and_enter_goes_on(
     assert page.grid.current_id() == int(page.grid.ids()[1])
     page.shutdown()
     QApplication.processEvents()
+
+
+def test_suggestions_take_in_files_that_were_added_later(
+    make_page,
+    session: Session,
+    qtbot: QtBot,
+    tmp_path: Path,  # type: ignore[no-untyped-def]
+) -> None:
+    page: LabelPage = make_page(real=True)
+    for place, name in enumerate(CLASSES):
+        session.add_class(name)
+        session.set_labels([s.id for s in session.samples if truth(session, s.id) == name][:4], [place])
+    qtbot.waitUntil(lambda: page.model.suggester.guesses is not None, timeout=30_000)
+    first = next(sample.id for sample in session.samples if not sample.labelled)
+    qtbot.waitUntil(lambda: page.model.guess(first) is not None)
+    old = {sample.id for sample in session.samples}
+    (tmp_path / "later").mkdir()
+    for path in image_folder(tmp_path / "more", each=1).rglob("*.png"):
+        brighter = np.asarray(Image.open(path)) // 2 * 2 + 1
+        Image.fromarray(brighter).save(tmp_path / "later" / f"1 {path.parent.name}.png")
+    add_files(session.project, sorted((tmp_path / "later").iterdir()))
+    session.reload()
+    assert page.model.guess(first) is not None, "what was guessed stays meanwhile"
+    new = {sample.id: sample.path for sample in session.samples if sample.id not in old}
+    assert len(new) == len(CLASSES) and set(new) <= set(page.grid.ids().tolist())
+    qtbot.waitUntil(lambda: all(page.model.guess(each) is not None for each in new), timeout=30_000)
+    for each, path in new.items():
+        guess = page.model.guess(each)
+        assert guess is not None and CLASSES[guess[0][0]] in path
+    session.set_labels([next(iter(new))], [0])
+    qtbot.waitUntil(lambda: not page.model.suggester._request)
+    assert page.model.suggester.guesses is not None
 
 
 def test_features_are_where_a_training_looks_for_them(session: Session) -> None:

@@ -10,6 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.models.prediction_table import table_of
+from desktop.pages.changes import RunChanges
 from desktop.pages.explore.page import ExplorePage
 from desktop.pages.ids import EXPLORE, LABEL
 from desktop.pages.label.page import LabelPage
@@ -94,6 +96,49 @@ def test_label_goes_on_while_it_trains_and_says_how_it_ended(
     qtbot.waitUntil(lambda: "Run 2 is ready: 5 of 6 right. Run 1: 4 of 6 right" in page.view.hint.text())
     assert workspace.current_page == LABEL and len(runner.jobs) == 1
     qtbot.waitUntil(lambda: not workspace.session.training)
+
+
+def test_label_stays_where_it_is_and_marks_what_changed(
+    workspace: Workspace, runner: SecondRun, session: Session, qtbot: QtBot
+) -> None:
+    workspace.show_page(LABEL)
+    page = workspace.page(LABEL)
+    assert isinstance(page, LabelPage)
+    table = page.model._table()
+    assert table is not None
+    fixed = int(table.ids[table.wrong()][0])
+    page.view.choose_shown("labelled")
+    page.view.class_box.setCurrentIndex(1)
+    page.view.class_box.activated.emit(1)
+    shown = page.grid.ids().tolist()
+    page.grid.choose_row(2)
+    page.grid.setFocus()
+    qtbot.keyClick(page.grid, Qt.Key.Key_T)
+    qtbot.waitUntil(page.view.changes_bar.isVisible)
+    assert page.grid.ids().tolist() == shown and page.grid.currentIndex().row() == 2
+    assert page.view.class_filter() == 0 and page.view.shown() == "labelled"
+    assert page.model.tile(fixed).caption.startswith("▲ ") and "was wrong" in page.model.tile(fixed).spoken
+    assert page.model.tile(runner.wrong_now[0]).caption.startswith("▼ ")
+    assert page.view.changes_bar.buttons["right"].text() == "▲ 2 now right"
+    qtbot.mouseClick(page.view.changes_bar.buttons["wrong"], Qt.MouseButton.LeftButton)
+    assert page.grid.ids().tolist() == runner.wrong_now
+    qtbot.keyClick(page.grid, Qt.Key.Key_Escape)
+    page._forget_changes()
+    assert not page.view.changes_bar.isVisible() and not page.model.tile(fixed).caption.startswith("▲ ")
+    qtbot.waitUntil(lambda: not workspace.session.training)
+
+
+def test_another_guess_of_a_sample_without_a_label_is_marked(session: Session, runner: SecondRun) -> None:
+    changed = runner.wrong_now[0]
+    before = table_of(session.project.predictions(1), session.samples)
+    run = add_run(session.project, wrong=(changed,), accuracy=5 / 6)
+    now = table_of(session.project.predictions(run.number), session.samples)
+    changes = RunChanges()
+    changes.remember(1, before)
+    changes.follow(run.number, now)
+    assert changes.flip(changed) == "wrong"
+    changes.update([session.sample(changed)._replace(labels=(), set_by=None)])
+    assert changes.flip(changed) == "other" and changed in changes.flipped(None)["other"].tolist()
 
 
 def test_what_cannot_be_trained_says_why(workspace: Workspace, session: Session, qtbot: QtBot) -> None:

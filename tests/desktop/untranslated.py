@@ -34,7 +34,8 @@ _PLAIN = re.compile(r"[aceinorsuyzACEINORSUY]")
 """Letters that the pseudo-locale replaces; the others look alike before and after."""
 _TAG = re.compile(r"<[^<>]*>|&[a-z]+;")
 _SCIENTIFIC = re.compile(r"(?<=\d)e[-+]?\d+")
-_KEYS = re.compile(r"\((?:(?:Ctrl|Shift|Alt)\+)+\w+\)")
+_KEYS = re.compile(r"\((?:[A-Z]|Backspace|Space)\)|\(?(?:(?:Ctrl|Shift|Alt)\+)+\w+\)?")
+"""Keys are data: the person may have changed them."""
 _TAB_ARROWS = ("ScrollLeftButton", "ScrollRightButton")
 _ROLES = (
     Qt.ItemDataRole.DisplayRole,

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fabricate import image_folder, project_of
+from fabricate import image_folder, project_of, sound_folder
 from typer.testing import CliRunner
 
 from ml.cli import build_app
@@ -102,3 +102,103 @@ def test_notes_stay_and_older_projects_get_them_with_the_first(copies: tuple[Pat
         own.set_remarks({first: Remark()})
     with Project.open(one) as own:
         assert own.remarks() == {second: Remark(False, "b")}
+
+
+def state(project: Project) -> dict[int, tuple[object, ...]]:
+    """What counts now: labels with their parts, where they came from, notes, classes in use."""
+    states = {each.sample_id: (each.labels, each.origin) for each in project.label_states().values()}
+    classes = tuple(item.name for item in project.classes() if not item.retired)
+    return {**states, -1: (project.remarks(), classes)}
+
+
+def merge(*words: object) -> tuple[int, str, str]:
+    run = CliRunner().invoke(build_app(), ["merge", *map(str, words)])
+    return run.exit_code, run.stdout, run.stderr
+
+
+def test_a_merge_is_taken_back_and_the_history_grows(copies: tuple[Path, Path]) -> None:
+    one, two = copies
+    with Project.open(two) as theirs:
+        owl = theirs.add_class("quince").index
+        first, second, third, fourth, fifth, sixth, *_ = ids(theirs)
+        theirs.set_labels([first, second], [owl], annotator="jo")
+        theirs.restore_labels([(third, None)], annotator="jo")
+        theirs.restore_labels([(fourth, ())], annotator="jo", origins={fourth: "ignored"})
+        theirs.set_remarks({fifth: Remark(flagged=True, note="blurred"), sixth: Remark(note="?")}, annotator="jo")
+    with Project.open(one) as own:
+        before, lengths = state(own), {each: len(own.history(each)) for each in ids(own)}
+    assert merge(one, two)[0] == 0
+    with Project.open(one) as own:
+        assert state(own) != before
+        own.set_remarks({sixth: Remark(note="a pear")})  # a later note stays
+    code, told, _problem = merge(one, "--undo", "--dry-run")
+    assert code == 0 and "4 samples have the labels again" in told
+    code, told, _problem = merge(one, "--undo")
+    told = " ".join(told.split())
+    assert code == 0 and "The merge of “two.handlens” is taken back: 4 samples" in told
+    assert "1 note or flag is gone. 1 note or flag was changed since and stays." in told
+    with Project.open(one) as own:
+        after = state(own)
+        assert {key: value for key, value in after.items() if key > 0} == {k: v for k, v in before.items() if k > 0}
+        assert after[-1] == ({sixth: Remark(note="a pear")}, before[-1][1]), "and no class quince"
+        assert all(len(own.history(each)) == lengths[each] + 2 for each in (first, second, third, fourth))
+        assert len(own.history(fifth)) == lengths[fifth]
+    code, _told, problem = merge(one, "--undo")
+    assert code == 1 and "no merge to take back" in problem
+
+
+def test_a_label_that_was_given_since_is_named_and_nothing_is_taken_back(copies: tuple[Path, Path]) -> None:
+    one, two = copies
+    with Project.open(two) as theirs:
+        first, second, third, *_ = ids(theirs)
+        theirs.set_labels([first, second], [2], annotator="jo")
+    assert merge(one, two)[0] == 0
+    with Project.open(one) as own:
+        own.set_labels([second], [1], annotator="ann")
+        own.set_labels([third], [1], annotator="ann")  # the merge did not touch it
+        after = state(own)
+        path = own.samples()[1].path
+    code, _told, problem = merge(one, "--undo")
+    assert code == 1 and path in problem and "1 of its samples was labelled again since" in " ".join(problem.split())
+    with Project.open(one) as own:
+        assert state(own) == after
+        own.restore_labels([(second, (0,))], origins={second: "import"})  # back by hand: now it can be respected
+    assert merge(one, "--undo")[0] == 0
+    with Project.open(one) as own:
+        labels = {sample.id: sample.labels for sample in own.samples()}
+        assert labels[first] == labels[second] == (0,) and labels[third] == (1,)
+
+
+def test_only_the_last_merge_is_taken_back(copies: tuple[Path, Path]) -> None:
+    one, two = copies
+    for place, index in ((0, 1), (1, 2)):
+        with Project.open(two) as theirs:
+            theirs.set_labels(ids(theirs)[place : place + 1], [index], annotator="jo")
+        assert merge(one, two)[0] == 0
+    assert merge(one, two)[0] == 0, "nothing is new, so that the last merge stays the last"
+    assert merge(one, "--undo")[0] == 0
+    with Project.open(one) as own:
+        labels = [sample.labels for sample in own.samples()]
+        assert labels[:2] == [(1,), (0,)]
+
+
+@pytest.mark.parametrize("words", [(), ("two.handlens", "--undo")])
+def test_wrong_words_are_explained(copies: tuple[Path, Path], words: tuple[str, ...]) -> None:
+    code, _told, problem = merge(copies[0], *words)
+    assert code == 2 and ("copy" in problem)
+
+
+def test_parts_of_recordings_come_back(tmp_path: Path) -> None:
+    project_of(sound_folder(tmp_path / "s"), tmp_path / "one.handlens", kind="recordings").close()
+    one, two = tmp_path / "one.handlens", tmp_path / "two.handlens"
+    with Project.open(one) as own:
+        first = ids(own)[0]
+        own.restore_labels([(first, (0,))], parts={first: [(0, 0.1, 0.4)]})
+        before = state(own)
+    shutil.copytree(one, two)
+    with Project.open(two) as theirs:
+        theirs.restore_labels([(first, (1,))], annotator="jo", parts={first: [(1, 0.2, 0.5), (1, 0.6, 0.7)]})
+    assert merge(one, two)[0] == 0
+    assert merge(one, "--undo")[0] == 0
+    with Project.open(one) as own:
+        assert state(own) == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage, QUndoStack
 
-from desktop.i18n import text, tr
+from desktop.i18n import text
 from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import Relabel, confirm_command, relabel_command
+from desktop.pages.changes import RunChanges, marked
 from desktop.pages.explore import messages
-from desktop.pages.explore.changes import MARKS, RunChanges, spoken
 from desktop.session import Session
 from desktop.widgets.tiles import Tile
 from desktop.workers.sample_renderer import overlay_image
@@ -152,11 +151,7 @@ class ExploreModel(QObject):
         if self._table is None or self._session is None or row is None:
             return Tile(caption="")
         tile = messages.tile(self._table, row, self._session.sample(sample_id), self._names)
-        flip = self.changes.flip(sample_id)
-        if not flip:
-            return tile
-        description = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
-        return replace(tile, caption=MARKS[flip] + tile.caption, spoken=description)
+        return marked(tile, self.changes.flip(sample_id))
 
     # -- labels --------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from desktop import settings
 from desktop.dialogs.release import RunHandOver
 from desktop.i18n import error_text, msg, tr
 from desktop.models.prediction_table import Order, PredictionTable
+from desktop.pages.changes import ChangesBar, Flip, flip_words
 from desktop.pages.explore import messages
-from desktop.pages.explore.changes import ChangesBar, Flip
 from desktop.pages.explore.data_map import DataMapController, DataMapPage
 from desktop.pages.explore.detail.controller import DetailController
 from desktop.pages.explore.detail.panel import DetailPanel
@@ -32,6 +32,7 @@ from desktop.pages.explore.thresholds.page import ThresholdController, Threshold
 from desktop.pages.explore.view import ORDERS, ConfusionPage, ExploreView, NoRunPage, View, ViewParts
 from desktop.pages.ids import EXPLORE, RUNS, TRAIN, USE
 from desktop.session import Session
+from desktop.shortcuts import NEWS, bind
 from desktop.widgets.class_keys import DIGITS
 from desktop.widgets.thumbnail_grid import ThumbnailGrid
 from desktop.workers.player import Player
@@ -146,20 +147,21 @@ class ExplorePage(QWidget):
             key = QShortcut(QKeySequence(str(digit)), self.view, context=within)
             key.setProperty("class_index", digit - 1)
             key.activated.connect(self._on_digit)
-        QShortcut(QKeySequence("R"), self.view, context=within).activated.connect(self.confirm)
-        find = QShortcut(QKeySequence("Ctrl+F"), self.view, context=within)
-        find.activated.connect(self.filters.search.setFocus)
-        QShortcut(QKeySequence("T"), self.view, context=within).activated.connect(self.retrain)
-        QShortcut(QKeySequence("H"), self.view, context=within).activated.connect(self.tiles.next_map)
-        QShortcut(QKeySequence("P"), self.view, context=within).activated.connect(self.detail.play_attended)
-        for keys, button in (("S", self.panel.beside_button), ("I", self.panel.input_button)):
-            QShortcut(QKeySequence(keys), self.view, context=within).activated.connect(button.click)
-        undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
-        QShortcut(QKeySequence(undo), self.view, context=within).activated.connect(self.model.undo)
-        QShortcut(QKeySequence(redo), self.view, context=within).activated.connect(self.model.redo)
+        for action_id, act in (
+            ("right", self.confirm),
+            ("find_samples", self.filters.search.setFocus),
+            ("retrain", self.retrain),
+            ("overlay", self.tiles.next_map),
+            ("side_by_side", self.panel.beside_button.click),
+            ("network_input", self.panel.input_button.click),
+            ("play_attended", self.detail.play_attended),
+            ("undo", self.model.undo),
+            ("redo", self.model.redo),
+        ):
+            bind(self.view, action_id, act)
         # Only in the grid: elsewhere the space bar presses the button that has the focus.
-        space = QShortcut(QKeySequence("Space"), self.grid, context=Qt.ShortcutContext.WidgetShortcut)
-        space.activated.connect(self.detail.toggle_playing)
+        bind(self.grid, "play", self.detail.toggle_playing, within=Qt.ShortcutContext.WidgetShortcut)
+        NEWS.changed.connect(self._suggest)
 
     # -- what the window calls -----------------------------------------------------------------------------------
 
@@ -308,7 +310,7 @@ class ExplorePage(QWidget):
     def _show_flipped(self, flip: Flip) -> None:
         ids = self.model.changes.flipped(self.filters.filter().split).get(flip)
         if ids is not None and len(ids):
-            self.show_only(ids.tolist(), tr("now right") if flip == "right" else tr("now wrong"))
+            self.show_only(ids.tolist(), flip_words(flip))
             self._arrange()
 
     @Slot()
@@ -398,6 +400,7 @@ class ExplorePage(QWidget):
             names=self.model.names,
             kind=session.project.kind,
             cache=session.project.path / "cache",
+            notes={each: remark.note for each, remark in session.remarks().items() if remark.note},
         )
         self._searches.submit_stoppable(look, words, table, session.samples)
 
@@ -408,6 +411,13 @@ class ExplorePage(QWidget):
             self.show_only(found.ids, f"“{self._searched}”", in_that_order=True)
         elif found.no_colours:
             self.model.set_problem(tr("Colours are known after the first training. Train, then search again."))
+        elif found.unseen:
+            self.model.set_problem(
+                tr(
+                    "Nothing was found for “{words}”. What pictures show can be searched after the next training.",
+                    words=self._searched,
+                )
+            )
         else:
             self.model.set_problem(tr("Nothing was found for “{words}”. Try another word.", words=self._searched))
 
@@ -489,6 +499,7 @@ class ExplorePage(QWidget):
         self.panel.say_selected(messages.selected(count) if count > 1 else "")
         self._suggest()
 
+    @Slot()
     def _suggest(self) -> None:
         if self.view.current() == "suspicious":
             self.detail.suggest(self.grid.selected_ids())

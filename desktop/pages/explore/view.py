@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QResizeEvent, QUndoStack
+from PySide6.QtGui import QResizeEvent, QUndoStack
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -28,6 +28,7 @@ from desktop import icons
 from desktop.i18n import tr
 from desktop.models.prediction_table import Order
 from desktop.pages.explore.detail.panel import NARROWEST, WIDEST
+from desktop.shortcuts import set_key_tip
 from desktop.widgets.confusion_view import ConfusionView
 
 View = Literal["wrong", "unsure", "right", "suspicious", "confusion", "enough", "map", "unlike", "duplicates"]
@@ -256,9 +257,8 @@ class ExploreView(QWidget):
     def _make_undo(self, *, redo: bool) -> QToolButton:
         button = QToolButton()
         words = tr("Redo") if redo else tr("Undo")
-        key = QKeySequence(QKeySequence.StandardKey.Redo if redo else QKeySequence.StandardKey.Undo)
         button.setText(words)
-        button.setToolTip(f"{words} ({key.toString(QKeySequence.SequenceFormat.NativeText)})")
+        set_key_tip(button, words, "redo" if redo else "undo")
         icons.set_icon(button, "ph.arrow-u-up-right" if redo else "ph.arrow-u-up-left")
         button.setEnabled(False)
         button.clicked.connect(self.redo_pressed if redo else self.undo_pressed)

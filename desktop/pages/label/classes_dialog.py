@@ -40,7 +40,7 @@ class ClassesDialog(QDialog):
         self.names: dict[int, TextField] = {}
         self._column = QVBoxLayout(self._rows)
         self._column.setContentsMargins(0, 0, 0, 0)
-        note = QLabel(tr("Every change can be undone on the page with Ctrl+Z. Your own files stay as they are."))
+        note = QLabel(tr("Every change can be undone on the page. Your own files stay as they are."))
         note.setProperty("role", "muted")
         note.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

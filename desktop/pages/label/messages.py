@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from desktop.actions import action_named, keys_of
 from desktop.i18n import current_language, text, tr, trn
 from desktop.models.run_scores import score_text
 from desktop.session import Session
@@ -29,7 +30,9 @@ def progress(*, labelled: int, total: int, guessed: bool, look: int) -> str:
 def name_first_class(kind: str, count: int) -> str:
     """Say how to begin."""
     return tr(
-        "None of the {things} has a label yet. Press / and type what the first one shows.", things=counted(count, kind)
+        "None of the {things} has a label yet. Press {key} and type what the first one shows.",
+        things=counted(count, kind),
+        key=keys_of(action_named("label_new")) or tr("New class…"),
     )
 
 
@@ -83,7 +86,7 @@ def trained_again(session: Session, before: RunInfo, after: RunInfo) -> str:
     counts, task = session.split_counts(), session.project.task
     now, was = score_text(after, None, counts, task), score_text(before, None, counts, task)
     return tr(
-        "Run {after} is ready: {now}. Run {before}: {was}. Explore shows what changed.",
+        "Run {after} is ready: {now}. Run {before}: {was}.",
         after=str(after.number),
         now=now or tr("no score"),
         before=str(before.number),

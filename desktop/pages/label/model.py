@@ -14,6 +14,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from desktop import style
 from desktop.i18n import printable, text, tr
+from desktop.models.prediction_table import PredictionTable, table_of
 from desktop.models.undo import (
     AddClass,
     ChangeClass,
@@ -24,6 +25,7 @@ from desktop.models.undo import (
     parts_now,
     toggle_class,
 )
+from desktop.pages.changes import RunChanges, marked
 from desktop.pages.label import messages
 from desktop.pages.label.filters import Filters, accepts
 from desktop.pages.label.ghosts import Ghost, Ghosts, RejectGhost
@@ -35,10 +37,12 @@ from desktop.workers.suggester import Suggester
 from ml.api import (
     LONGEST_NOTE,
     ClassInfo,
+    HandlensError,
     LabelChange,
     LabelSpan,
     MergePlan,
     Remark,
+    RunInfo,
     Runner,
     Sample,
     edit_spans,
@@ -71,6 +75,7 @@ class LabelModel(QObject):
         self.suggester.changed.connect(self.guesses_changed)
         self.ghosts = Ghosts(self)
         self.session: Session | None = None
+        self.changes = RunChanges()
         self._extents: Mapping[str, tuple[float, int]] | None = None
 
     # -- the project ---------------------------------------------------------------------------------------------
@@ -113,7 +118,7 @@ class LabelModel(QObject):
         """Files were added: what is suggested has to know them."""
         if self.session is not None:
             self._extents = None
-            self.suggester.set_project(self.session.project, self.session.samples, len(self.session.classes))
+            self.suggester.set_samples(self.session.samples, len(self.session.classes))
             self.samples_changed.emit()
 
     @Slot(object)
@@ -125,6 +130,7 @@ class LabelModel(QObject):
         if self.session is not None:
             samples = self.session.samples_of({change.sample_id for change in changes})
             self.suggester.follow(samples)
+            self.changes.update(samples)
             self.labels_changed.emit()
 
     @Slot()
@@ -166,6 +172,30 @@ class LabelModel(QObject):
         if self._extents is None:
             self._extents = self.session.project.extents()
         return self._extents
+
+    # -- what a training changes ---------------------------------------------------------------------------------
+
+    def remember_run(self) -> None:
+        """Keep in mind what the run says, before a training makes another one."""
+        table = self._table()
+        if self.session is None or self.session.run is None or table is None:
+            self.changes.forget()
+        else:
+            self.changes.remember(self.session.run.number, table)
+
+    def follow_run(self, run: RunInfo) -> None:
+        """Compare the run with the one that was kept in mind."""
+        self.changes.follow(run.number, self._table())
+
+    def _table(self) -> PredictionTable | None:
+        """Return the predictions of the run; None where there are none or they cannot be read."""
+        if self.session is None:
+            return None
+        try:
+            predictions = self.session.predictions()
+        except HandlensError:
+            return None
+        return None if predictions is None else table_of(predictions, self.session.samples)
 
     def remark(self, sample_id: int) -> Remark:
         """Return the flag and the note of a sample."""
@@ -237,7 +267,7 @@ class LabelModel(QObject):
 
     def tile(self, sample_id: int) -> Tile:
         """Return what the grid shows of a sample: its label, or the guess, and a mark where it has a flag or a note."""
-        tile, remark = self._bare_tile(sample_id), self.remark(sample_id)
+        tile, remark = marked(self._bare_tile(sample_id), self.changes.flip(sample_id)), self.remark(sample_id)
         if remark == Remark():
             return tile
         spoken = tr("{tile}, flagged", tile=tile.spoken) if remark.flagged else tile.spoken

@@ -11,6 +11,7 @@ from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from desktop.i18n import msg, tr
+from desktop.pages.changes import Flip
 from desktop.pages.ids import LABEL, TRAIN
 from desktop.pages.label import messages
 from desktop.pages.label.classes_dialog import ClassesDialog
@@ -20,6 +21,7 @@ from desktop.pages.label.model import LabelModel
 from desktop.pages.label.panel import PanelController
 from desktop.pages.label.view import LabelView
 from desktop.session import Session
+from desktop.shortcuts import NEWS, bind, taken_letters
 from desktop.widgets.class_keys import NONE
 from desktop.widgets.thumbnail_grid import Ids
 from desktop.workers.player import Player
@@ -96,6 +98,8 @@ class LabelPage(QWidget):
         view.class_box.activated.connect(self._arrange)
         view.filters.changed.connect(self._arrange)
         view.filter_button.toggled.connect(self._show_filters)
+        view.changes_bar.flip_chosen.connect(self._show_flipped)
+        view.changes_bar.closed.connect(self._forget_changes)
         self.exchange.notice.connect(self._tell)
         self.exchange.progressed.connect(self.job_progress)
         for button, act in (
@@ -114,47 +118,42 @@ class LabelPage(QWidget):
         self.panel.note_left.connect(self.grid.setFocus)
 
     def _make_keys(self) -> None:
-        """Bind the keys of the table in `desktop.actions`; the test of the page compares both."""
         handlers: dict[str, Callable[[], object]] = {
-            "A": self.accept,
-            "/": self.view.open_field,
-            "X": self.ignore,
-            "J": partial(self.step, 1),
-            "K": partial(self.step, -1),
-            "Shift+J": partial(self.step, 1, extend=True),
-            "Shift+K": partial(self.step, -1, extend=True),
-            "N": self.show_useful,
-            "F": self.show_similar,
-            "G": self.select_alike,
-            "T": self.retrain,
-            ".": self.flag,
-            ",": self.panel.note_field.setFocus,
-            "Shift+A": self.detail.spans.accept_ghost,
-            "Shift+X": self.detail.spans.reject_ghost,
-            "Shift+G": self.detail.spans.next_ghost,
-            "Shift+B": self.panel.toggle_band,
-            "Ctrl+Z": self.undo,
-            "Ctrl+Shift+Z": self.model.redo,
+            "accept": self.accept,
+            "new": self.view.open_field,
+            "ignore": self.ignore,
+            "next": partial(self.step, 1),
+            "previous": partial(self.step, -1),
+            "useful": self.show_useful,
+            "similar": self.show_similar,
+            "alike": self.select_alike,
+            "retrain": self.retrain,
+            "flag": self.flag,
+            "note": self.panel.note_field.setFocus,
+            "accept_span": self.detail.spans.accept_ghost,
+            "reject_span": self.detail.spans.reject_ghost,
+            "next_span": self.detail.spans.next_ghost,
+            "band": self.panel.toggle_band,
+            "undo": self.undo,
+            "redo": self.model.redo,
         }
-        for keys, act in handlers.items():
-            self._bind(keys, act, self.view)
+        for name, act in handlers.items():
+            # A key that is held moves on, but it labels one sample.
+            bind(self.view, f"label_{name}", act).setAutoRepeat(name in ("next", "previous", "next_span", "undo"))
+        for name, step in (("next", 1), ("previous", -1)):
+            bind(self.view, f"label_{name}", partial(self.step, step, extend=True), extending=True)
         # Only in the grid: elsewhere these press the button that has the focus, or delete a letter.
-        for keys, act in (
-            ("Space", self._on_space),
-            ("Return", self._on_return),
-            ("Enter", self._on_return),
-            ("Backspace", self.undo),
-            ("Escape", self._leave),
-        ):
-            self._bind(keys, act, self.grid)
+        for name, act in (("play", self._on_space), ("large", self._on_return), ("back", self.undo)):
+            shortcut = bind(self.grid, f"label_{name}", act, within=Qt.ShortcutContext.WidgetShortcut)
+            shortcut.setAutoRepeat(name == "back")
+        leave = QShortcut(QKeySequence("Escape"), self.grid, context=Qt.ShortcutContext.WidgetShortcut)
+        leave.activated.connect(self._leave)
+        NEWS.changed.connect(self._show_classes)  # their keys are those that are free
 
-    def _bind(self, keys: str, act: Callable[[], object], owner: QWidget) -> QShortcut:
-        within = Qt.ShortcutContext
-        context = within.WidgetShortcut if owner is self.grid else within.WidgetWithChildrenShortcut
-        shortcut = QShortcut(QKeySequence(keys), owner, context=context)
-        # A key that is held moves on, but it labels one sample.
-        shortcut.setAutoRepeat(keys in ("J", "K", "Shift+J", "Shift+K", "Backspace", "Ctrl+Z", "Shift+G"))
-        shortcut.activated.connect(act)
+    def _bind_class(self, key: str, class_index: int) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(key), self.view, context=Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.setAutoRepeat(False)
+        shortcut.activated.connect(partial(self.label, class_index))
         return shortcut
 
     # -- what the window calls -----------------------------------------------------------------------------------
@@ -284,15 +283,15 @@ class LabelPage(QWidget):
         if session is None:
             return
         classes = model.classes()
-        letters = class_keys(len(classes), several=model.several)
+        letters = class_keys(len(classes), several=model.several, taken=taken_letters("label"))
         named = [(item.index, session.class_names[item.index], key) for item, key in zip(classes, letters, strict=True)]
         self.view.show_classes(named, several=model.several)
         for shortcut in self._keys:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
-        self._keys = [self._bind(key, partial(self.label, index), self.view) for index, _name, key in named if key]
+        self._keys = [self._bind_class(key, index) for index, _name, key in named if key]
         if model.several:
-            self._keys.append(self._bind("0", partial(self.label, NONE), self.view))
+            self._keys.append(self._bind_class("0", NONE))
         self._refresh()
 
     @Slot()
@@ -375,23 +374,51 @@ class LabelPage(QWidget):
         if session is not None:
             self.model.set_problem("")
             self._before = session.run
+            self.model.remember_run()
+            self._show_changes()
             session.request_training()
             if session.training:
-                self.sentence_changed.emit(tr("Training again. You can go on labelling."))
+                self.sentence_changed.emit(tr("Training again. This page stays, and then marks what changed."))
 
     @Slot(str)
     def _on_refused(self, sentence: str) -> None:
         if self.isVisible():
+            self._forget_changes()
             self.model.set_problem(sentence)
 
     @Slot(object)
     def _on_run(self, run: RunInfo | None) -> None:
-        """Say what the training that was begun here has changed."""
+        """Say and mark what the training that was begun here has changed."""
         before, session = self._before, self.model.session
         if session is None or before is None or run is None or run.number <= before.number:
+            if run is None or (before is not None and run.number < before.number):
+                self._forget_changes()
             return
         self._news = messages.trained_again(session, before, run)
+        self.model.follow_run(run)
+        self._show_changes()
         self._say_progress()
+
+    def _show_changes(self) -> None:
+        """Mark on the tiles what changed; the grid stays where it is."""
+        session = self.model.session
+        number = None if session is None or session.run is None else session.run.number
+        self.view.changes_bar.show_changes(self.model.changes, number, None)
+        self.grid.refresh()
+
+    @Slot()
+    def _forget_changes(self) -> None:
+        """Stop comparing with the run before."""
+        self.model.changes.forget()
+        self._show_changes()
+
+    @Slot(str)
+    def _show_flipped(self, flip: Flip) -> None:
+        """Show what changed in this way; Escape returns."""
+        ids = self.model.changes.flipped(None).get(flip)
+        if ids is not None and len(ids):
+            self.view.choose_shown("all")
+            self._show(ids)
 
     @Slot()
     def _request_train(self) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import icons, style
+from desktop.actions import with_key
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import printable, tr
 from desktop.pages.label import messages
@@ -23,6 +24,7 @@ from desktop.pages.label.model import LabelModel
 from desktop.pages.label.sound_tools import SoundTools
 from desktop.pages.label.span_controller import SpanController
 from desktop.plain_text import button_text
+from desktop.shortcuts import NEWS, set_key_tip
 from desktop.widgets.elided_label import ElidedLabel
 from desktop.widgets.history_list import HistoryList, history_line
 from desktop.widgets.overlay_view import OverlayView
@@ -47,9 +49,14 @@ class NoteField(TextField):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPlaceholderText(tr("Note (,)"))
+        self._show_key()
+        NEWS.changed.connect(self._show_key)
         self.setAccessibleName(tr("Note on this sample"))
         self.setMaxLength(LONGEST_NOTE)
+
+    @Slot()
+    def _show_key(self) -> None:
+        self.setPlaceholderText(with_key(tr("Your note"), "label_note"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
@@ -94,7 +101,7 @@ class LabelPanel(QWidget):
         self.play_button.clicked.connect(self.play_pressed)
         self.flag_button = QPushButton(tr("Flag"))
         self.flag_button.setCheckable(True)
-        self.flag_button.setToolTip(tr("Flag the selected samples, or remove the flags (.)"))
+        set_key_tip(self.flag_button, tr("Flag the selected samples, or remove the flags"), "label_flag")
         icons.set_icon(self.flag_button, "ph.flag")
         self.flag_button.clicked.connect(self.flag_pressed)
         self.note_field = NoteField()

@@ -20,9 +20,11 @@ from PySide6.QtWidgets import (
 
 from desktop import icons, style
 from desktop.i18n import tr
+from desktop.pages.changes import ChangesBar
 from desktop.pages.label.filters import FilterRow
 from desktop.pages.label.model import ANY_CLASS, SHOWN, Show
 from desktop.pages.label.panel import LabelPanel
+from desktop.shortcuts import set_key_tip
 from desktop.widgets.class_keys import ClassKeys
 from desktop.widgets.flow_box import FlowBox
 from desktop.widgets.text_field import TextField
@@ -67,7 +69,7 @@ class LabelView(QWidget):
         super().__init__(parent)
         self.grid, self.panel, self.keys, self.field = ThumbnailGrid(), LabelPanel(), ClassKeys(), ClassField()
         self.grid.setAccessibleName(tr("Samples"))
-        self.new_button = _button("ph.plus", tr("New class…"), tr("Type the name of a class (/)"))
+        self.new_button = _button("ph.plus", tr("New class…"), tr("Type the name of a class"), "label_new")
         self.edit_button = _button("ph.pencil-simple", tr("Edit classes…"), tr("Rename, merge, recolour or delete"))
         self.show_box, self.class_box = QComboBox(), QComboBox()
         self.show_box.setAccessibleName(tr("Which samples"))
@@ -90,11 +92,13 @@ class LabelView(QWidget):
         self.filters = FilterRow()
         self.filters.hide()
         self.labels_button = _button("ph.export", tr("Labels"), tr("Save the labels, or merge a colleague's copy"))
-        self.useful_button = _button("ph.star", tr("Most useful"), tr("Those first that are most useful to label (N)"))
-        self.similar_button = _button("ph.magnifying-glass", tr("Similar"), tr("Show similar samples (F)"))
-        self.alike_button = _button("ph.stack", tr("All like this"), tr("Select all samples like this (G)"))
-        self.undo_button = _button("ph.arrow-u-up-left", tr("Undo"), tr("Undo (Backspace)"))
-        self.redo_button = _button("ph.arrow-u-up-right", tr("Redo"), tr("Redo (Ctrl+Shift+Z)"))
+        self.useful_button = _button(
+            "ph.star", tr("Most useful"), tr("Those first that are most useful to label"), "label_useful"
+        )
+        self.similar_button = _button("ph.magnifying-glass", tr("Similar"), tr("Show similar samples"), "label_similar")
+        self.alike_button = _button("ph.stack", tr("All like this"), tr("Select all samples like this"), "label_alike")
+        self.undo_button = _button("ph.arrow-u-up-left", tr("Undo"), tr("Undo"), "label_back")
+        self.redo_button = _button("ph.arrow-u-up-right", tr("Redo"), tr("Redo"), "label_redo")
         for button, changed, can in (
             (self.undo_button, undo_stack.canUndoChanged, undo_stack.canUndo()),
             (self.redo_button, undo_stack.canRedoChanged, undo_stack.canRedo()),
@@ -104,6 +108,7 @@ class LabelView(QWidget):
         self.hint = QLabel()
         self.hint.setProperty("role", "muted")
         self.hint.setWordWrap(True)
+        self.changes_bar = ChangesBar()
         self.problem = QLabel()
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
@@ -158,6 +163,7 @@ class LabelView(QWidget):
         column.addLayout(classes)
         column.addLayout(tools)
         column.addWidget(self.filters)
+        column.addWidget(self.changes_bar)
         column.addWidget(self.problem)
         column.addWidget(self.splitter, 1)
 
@@ -221,8 +227,11 @@ class LabelView(QWidget):
         self.grid.setFocus()
 
 
-def _button(icon: str, words: str, tip: str) -> QPushButton:
+def _button(icon: str, words: str, tip: str, action_id: str = "") -> QPushButton:
     button = QPushButton(words)
     icons.set_icon(button, icon)
-    button.setToolTip(tip)
+    if action_id:
+        set_key_tip(button, tip, action_id)
+    else:
+        button.setToolTip(tip)
     return button

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from desktop.actions import with_key
 from desktop.i18n import counted, msg, text, tr, trn
 from desktop.models.run_scores import preset_name, score_text
 from desktop.session import Session
@@ -53,7 +54,7 @@ def hints() -> tuple[str, ...]:
         "",
         tr("Runs with the same number used the same samples, labels and split."),
         "",
-        tr("Press N or double-click to write a note."),
+        with_key(tr("Double-click to write a note."), "runs_note"),
     )
 
 

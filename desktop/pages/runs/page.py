@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QUndoStack
+from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import icons, style
@@ -16,6 +16,7 @@ from desktop.pages.runs import messages
 from desktop.pages.runs.comparison import RunComparisonPanel
 from desktop.pages.runs.table import RunsModel, RunsTable
 from desktop.session import Session
+from desktop.shortcuts import bind
 from desktop.widgets.flow_box import FlowBox
 from desktop.workers.tasks import Tasks
 from ml.api import HandlensError, RunDifference, Runner, data_versions, run_difference
@@ -119,15 +120,14 @@ class RunsPage(QWidget):
         self.undo_stack.canUndoChanged.connect(self.undo_button.setEnabled)
         self.undo_stack.canRedoChanged.connect(self.redo_button.setEnabled)
         self.empty.train_pressed.connect(self._request_train)
-        within = Qt.ShortcutContext.WidgetShortcut
-        for keys, act in (
-            ("Delete", self.delete),
-            ("Ctrl+Z", self.undo_stack.undo),
-            ("Ctrl+Shift+Z", self.undo_stack.redo),
-            ("Return", self._explore),
-            ("N", self.table.edit_note),
+        for name, act in (
+            ("delete", self.delete),
+            ("undo", self.undo_stack.undo),
+            ("redo", self.undo_stack.redo),
+            ("look", self._explore),
+            ("note", self.table.edit_note),
         ):
-            QShortcut(QKeySequence(keys), self.table, context=within).activated.connect(act)
+            bind(self.table, f"runs_{name}", act, within=Qt.ShortcutContext.WidgetShortcut)
 
     # -- what the window calls -----------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class RunsModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._heads, self._hints = messages.heads(), messages.hints()
+        self._heads = messages.heads()
         self._lines: list[RunLine] = []
         self._column, self._order = 0, Qt.SortOrder.DescendingOrder
 
@@ -64,7 +64,7 @@ class RunsModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return self._heads[section]
-        return self._hints[section] or None if role == Qt.ItemDataRole.ToolTipRole else None
+        return messages.hints()[section] or None if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         if not index.isValid():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from desktop.actions import action_named, keys_of
 from desktop.i18n import KindName, class_caption, counted_files, number, printable, text, tr, trn
 from desktop.models.answers import AnswersModel, state_text
 from desktop.widgets.probability_bars import percent
@@ -32,7 +33,10 @@ def drop_words(kind: KindName) -> str:
     """Return the sentence of the drop target."""
     match kind:
         case "images":
-            return tr("Drop pictures or folders here, or paste one with Ctrl+V.")
+            keys = keys_of(action_named("paste"))
+            if not keys:
+                return tr("Drop pictures or folders here.")
+            return tr("Drop pictures or folders here, or paste one with {key}.", key=keys)
         case "recordings":
             return tr("Drop recordings or folders here.")
         case "sensors":

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop import style
@@ -36,6 +36,7 @@ from desktop.pages.use.view import UseView
 from desktop.pages.use.watch_panel import WatchPanel
 from desktop.pages.use.watching import WatchController
 from desktop.session import Session
+from desktop.shortcuts import NEWS, bind
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
 from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, tally_files, task_named
@@ -145,14 +146,17 @@ class UsePage(QWidget):
         self.empty.train_pressed.connect(partial(self.page_requested.emit, TRAIN, ""))
 
     def _make_keys(self) -> None:
-        for keys, slot in (
-            (QKeySequence(QKeySequence.StandardKey.Paste), self.paste),
-            (QKeySequence(QKeySequence.StandardKey.Find), self._find),
-        ):
-            QShortcut(keys, self).activated.connect(slot)
+        for action_id, slot in (("paste", self.paste), ("find", self._find)):
+            bind(self, action_id, slot, within=Qt.ShortcutContext.WindowShortcut)
         # In the table only: elsewhere these keys write text or press buttons.
-        for name, slot in (("H", self.view.panel.toggle_map), ("Space", self.large.toggle_playing)):
-            QShortcut(QKeySequence(name), self.list.table).activated.connect(slot)
+        for action_id, slot in (("use_map", self.view.panel.toggle_map), ("use_play", self.large.toggle_playing)):
+            bind(self.list.table, action_id, slot)
+        NEWS.changed.connect(self._say_what_to_drop)
+
+    @Slot()
+    def _say_what_to_drop(self) -> None:
+        if self.model is not None:
+            self.view.set_drop_words(messages.drop_words(self.model.info.kind))
 
     # -- what the window calls -----------------------------------------------------------------------------------
 
@@ -289,7 +293,7 @@ class UsePage(QWidget):
         self.answers.reset(info)
         self.large.set_model(model)
         self.list.set_classes(names, several=not task_named(info.task).exclusive)
-        self.view.set_drop_words(messages.drop_words(info.kind))
+        self._say_what_to_drop()
         self.view.set_live(kind_named(info.kind).audible, can_be_live(info))
         self.view.drop.takes_images = info.input_name == "pixels"
         self._describe_model()

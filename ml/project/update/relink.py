@@ -26,8 +26,9 @@ class KnownFile(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """Of a project's files, in another folder: how many are not there, and how many are seen to be others now."""
+    """Of the `known` files of a project, in another folder: how many are not there, and how many are others now."""
 
+    known: int
     missing: int
     changed: int
 
@@ -53,7 +54,7 @@ def compare(known: Sequence[KnownFile], folder: Path) -> Found:
                 folder=str(folder),
             )
         )
-    return Found(missing=len(known) - len(there), changed=other + len(changed))
+    return Found(known=len(known), missing=len(known) - len(there), changed=other + len(changed))
 
 
 def _size(path: Path) -> int | None:

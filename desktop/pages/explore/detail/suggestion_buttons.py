@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from desktop.actions import with_key
 from desktop.i18n import msg, text, tr
 from desktop.pages.explore.label_issues.model import SuggestedLabel
 from desktop.pages.explore.messages import named
@@ -37,13 +38,13 @@ def suggestion_for(suggested: SuggestedLabel, names: Sequence[str], *, task: Tas
         change = msg("Add “{name}”", name=name)
     if class_index < DIGITS:
         change = msg("{words} ({key})", words=change, key=str(class_index + 1))
-    keep = tr("Keep “{name}” (R)", name=shortened(named(labels, names)))
+    keep = with_key(tr("Keep “{name}”", name=shortened(named(labels, names))), "right")
     return Suggestion(keep=keep, change=text(change), class_index=class_index)
 
 
 def suggestion_for_many(count: int) -> Suggestion:
     """Ask about several samples. Their suggested classes differ, so the only choice is to keep the labels."""
-    return Suggestion(keep=tr("Keep the labels of these {n} (R)", n=count))
+    return Suggestion(keep=with_key(tr("Keep the labels of these {n}", n=count), "right"))
 
 
 class SuggestionButtons(QWidget):

@@ -1,7 +1,8 @@
-"""What another run changed: it is kept in mind while somebody trains again from the Explore page."""
+"""What another run changed: it is kept in mind while somebody trains again from the Explore or the Label page."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from desktop import icons
 from desktop.i18n import tr, trn
 from desktop.models.prediction_table import PredictionTable
+from desktop.widgets.tiles import Tile
 from ml.api import Sample
 
 Flip = Literal["", "right", "wrong", "other"]
@@ -50,31 +52,42 @@ class RunChanges:
 
     def update(self, samples: list[Sample]) -> None:
         """Take over the present labels of these samples."""
-        if self._before is not None:
-            self._before.update(samples)
+        for table in (self._before, self._now):
+            if table is not None:
+                table.update(samples)
 
     def flip(self, sample_id: int) -> Flip:
         """Say how the prediction of a sample has changed."""
         if self._before is None or self._now is None:
             return ""
         old, new = self._before.row(sample_id), self._now.row(sample_id)
-        if old is None or new is None or self._now.labels[new] < 0:
+        if old is None or new is None:
             return ""
+        other: Flip = (
+            "other" if set(self._before.predicted_classes(old)) != set(self._now.predicted_classes(new)) else ""
+        )
+        if self._now.labels[new] < 0:  # nobody has said what is right
+            return other
         was, now = self._before.wrong_at(old), self._now.wrong_at(new)
         if was != now:
             return "wrong" if now else "right"
-        return (
-            "other" if now and set(self._before.predicted_classes(old)) != set(self._now.predicted_classes(new)) else ""
-        )
+        return other if now else ""
 
     def flipped(self, split: int | None) -> dict[Flip, NDArray[np.int64]]:
-        """Return the ids of what is right or wrong only now, in a split or in all."""
+        """Return the ids of what is right or wrong only now, or predicted as another class, in a split or in all."""
         if self._before is None or self._now is None:
             return {}
         ids, places, rows = np.intersect1d(self._before.ids, self._now.ids, return_indices=True)
-        known = (self._now.labels[rows] >= 0) & ((split is None) | (self._now.splits[rows] == split))
+        wanted = (split is None) | (self._now.splits[rows] == split)
+        known = (self._now.labels[rows] >= 0) & wanted
         was, now = self._before.wrong()[places], self._now.wrong()[rows]
-        return {"right": ids[known & was & ~now], "wrong": ids[known & ~was & now]}
+        unclear = wanted & (~known | (was & now))
+        if self._now.exclusive:
+            others = np.flatnonzero(unclear & (self._before.predicted[places] != self._now.predicted[rows]))
+        else:
+            found = [place for place in np.flatnonzero(unclear).tolist() if self.flip(int(ids[place])) == "other"]
+            others = np.array(found, dtype=np.int64)
+        return {"right": ids[known & was & ~now], "wrong": ids[known & ~was & now], "other": ids[others]}
 
 
 class ChangesBar(QWidget):
@@ -86,7 +99,7 @@ class ChangesBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sentence = QLabel()
-        self.buttons: dict[Flip, QPushButton] = {"right": _link(), "wrong": _link()}
+        self.buttons: dict[Flip, QPushButton] = {"right": _link(), "wrong": _link(), "other": _link()}
         close = QPushButton()
         close.setProperty("role", "quiet")
         close.setAccessibleName(tr("Stop marking what changed"))
@@ -112,8 +125,10 @@ class ChangesBar(QWidget):
         self.sentence.setText(tr("Run {now} against run {before}:", now=str(number), before=str(changes.before_number)))
         self.buttons["right"].setText(now_right(counts["right"]))
         self.buttons["wrong"].setText(now_wrong(counts["wrong"]))
+        self.buttons["other"].setText(now_other(counts["other"]))
         for flip, button in self.buttons.items():
             button.setEnabled(bool(counts[flip]))
+        self.buttons["other"].setVisible(bool(counts["other"]))
 
 
 def now_right(count: int) -> str:
@@ -122,6 +137,23 @@ def now_right(count: int) -> str:
 
 def now_wrong(count: int) -> str:
     return trn("▼ {count} now wrong", "▼ {count} now wrong", count)
+
+
+def now_other(count: int) -> str:
+    return trn("◆ {count} guessed as another class", "◆ {count} guessed as another class", count)
+
+
+def flip_words(flip: Flip) -> str:
+    """Name the samples that changed in this way."""
+    return {"right": tr("now right"), "wrong": tr("now wrong")}.get(flip, tr("guessed as another class"))
+
+
+def marked(tile: Tile, flip: Flip) -> Tile:
+    """Return the tile with the mark of what changed."""
+    if not flip:
+        return tile
+    said = tr("{first} {second}", first=spoken(flip), second=tile.spoken)
+    return replace(tile, caption=MARKS[flip] + tile.caption, spoken=said)
 
 
 def spoken(flip: Flip) -> str:
