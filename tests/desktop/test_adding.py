@@ -117,8 +117,8 @@ def test_a_moved_source_folder_says_how_many_files_it_holds(qtbot: QtBot, open_p
     folder.rename(tmp_path / "moved")
     page.opened()
     page.relink(tmp_path / "moved")
-    qtbot.waitUntil(page.folders.told_label.isVisible, timeout=SLOW)
-    assert page.folders.told_label.text() == f"{count} of {count} files were found there."
+    qtbot.waitUntil(page.folders.result_label.isVisible, timeout=SLOW)
+    assert page.folders.result_label.text() == f"{count} of {count} files were found there."
     assert not page.find_button.isVisible()
     page.shutdown()
 
