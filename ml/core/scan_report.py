@@ -10,6 +10,7 @@ from ml.core.types import (
     KindName,
     LabelColumns,
     LabelSpan,
+    Levels,
     PictureReading,
     Reading,
     Split,
@@ -19,9 +20,10 @@ from ml.core.types import (
     Windowing,
 )
 
-Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
+Remark = Literal["cut", "cancels", "pages", "deep", "bands", "clear"]
 """What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
-other; it has several pages; its values go beyond 8 bits; what is transparent in it would have hidden the rest."""
+other; it has several pages; its values go beyond 8 bits; it has more than three bands; what is transparent in it would
+have hidden the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +87,12 @@ class FoundFile:
     """The parts of a log between its pauses; empty where its times leave the pauses out."""
     remarks: tuple[Remark, ...] = ()
     look: PictureLook | SoundLook | None = None
+    levels: Levels | None = None
+    """The usual least and greatest value of a picture with more than 8 bits."""
+    bands: int = 0
+    """How many bands a picture has, where these are more than three."""
+    band_levels: tuple[Levels | None, ...] = ()
+    """`levels` of each of these bands."""
 
     @property
     def end(self) -> float:

@@ -13,7 +13,6 @@ import numpy as np
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import files
 from ml.core.scan_report import FoundFile, PictureLook, ScanReport, SoundLook
-from ml.core.types import PictureReading
 from ml.project.scan.finding import Finding
 from ml.scoring.tasks import task_named
 
@@ -40,19 +39,6 @@ def look_findings(report: ScanReport) -> list[Finding]:
     if task_named(report.task).exclusive:
         found += _shortcuts(report)
     return found
-
-
-def as_read(file: FoundFile, levels: tuple[float, float] | None, reading: PictureReading | None) -> FoundFile:
-    """The file with the look that it has in the range which all pictures of the project share.
-
-    `levels`: its usual values, from and to, if it has more than 8 bits.
-    """
-    if levels is None or reading is None or not reading.ranged or not isinstance(file.look, PictureLook):
-        return file
-    scaled = [255.0 * (value - reading.low) / (reading.high - reading.low) for value in levels]
-    low, high = (round(min(max(value, 0.0), 255.0)) for value in scaled)
-    look = dataclasses.replace(file.look, low=low, high=high, least=low, most=high, levels=256, signature=b"")
-    return dataclasses.replace(file, look=look)
 
 
 def is_blank(file: FoundFile) -> bool:
