@@ -84,6 +84,16 @@ def deep_files(report: ScanReport) -> tuple[str, ...]:
     return tuple(file.path for file in report.files if file.levels is not None)
 
 
+def several_pages(report: ScanReport) -> int:
+    """Return how many pictures have several pages or frames."""
+    return sum("pages" in file.remarks for file in report.files)
+
+
+def odd_pictures(report: ScanReport) -> tuple[str, ...]:
+    """Return the paths of the pictures that can be read in several ways: deep, of many bands, of several pages."""
+    return tuple(file.path for file in report.files if file.levels or file.bands or "pages" in file.remarks)
+
+
 def reading_sentences(reading: PictureReading) -> list[Message]:
     """Say how the pictures of a project are read, in sentences; none where nothing had to be chosen."""
     sentences = []
