@@ -100,6 +100,8 @@ CACHE_LIMIT: Setting[int] = Setting(
     ),
 )
 """Gigabytes; what is beyond is removed when a project is opened and after a training."""
+FFMPEG: Setting[str] = Setting(key="ffmpeg", default="", valid=lambda value: isinstance(value, str))
+"""The program that decodes what no library can; empty: it is found. `ml.media.ffmpeg` reads it from the file."""
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -111,6 +113,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LAST_FOLDER,
     SPEEDS,
     CACHE_LIMIT,
+    FFMPEG,
     GEOMETRY,
 )
 

@@ -150,6 +150,7 @@ from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file,
 from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.band_pass import band_pass
+from ml.media.ffmpeg_check import FFmpegCheck, check_ffmpeg
 from ml.media.images import load_image, sample_values, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -288,6 +289,7 @@ __all__ = [
     "Event",
     "ExportJob",
     "Exported",
+    "FFmpegCheck",
     "Failed",
     "FeaturesJob",
     "FeaturesReady",
@@ -409,6 +411,7 @@ __all__ = [
     "cached_colours",
     "cached_embeddings",
     "can_finetune",
+    "check_ffmpeg",
     "check_folder",
     "check_not_in_use",
     "check_project_name",
