@@ -39,6 +39,10 @@ class PictureLook:
     """Different levels."""
     signature: bytes
     """The picture in 8 × 8 pixels; empty where it is not known."""
+    white: float = 0.0
+    """Share of the middle that is plain white where the rest of the picture is not, as in a glare; else 0."""
+    black: float = 0.0
+    """The same for plain black."""
     camera: str = ""
     day: str = ""
 

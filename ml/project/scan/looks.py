@@ -23,6 +23,8 @@ _FEW_LEVELS, _NARROW = 16, 64
 _SILENT = -80.0
 """dB below full scale."""
 _CLIPPED = 0.01
+_LOST, _MOST = 0.3, 0.6
+"""Share of the middle that is plain white or black, and share of a class that is so."""
 _FEWEST = 5
 """Files of a class, and of the others, from which a difference is no chance."""
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
@@ -35,7 +37,8 @@ _SEPARATE = 0.98
 
 def look_findings(report: ScanReport) -> list[Finding]:
     """Return what decoding the files showed of their contents."""
-    found = [*_blank(report), *_few_levels(report), *_silent(report), *_clipped(report), *_all_alike(report)]
+    found = [*_blank(report), *_few_levels(report), *_silent(report), *_clipped(report)]
+    found += [*_lost_middles(report), *_all_alike(report)]
     if task_named(report.task).exclusive:
         found += _shortcuts(report)
     return found
@@ -115,6 +118,34 @@ def _clipped(report: ScanReport) -> list[Finding]:
         files=files(report.kind),
     )
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+_TOO_BRIGHT = msg(
+    "Most {files} of “{name}” are plain white in the middle, so nothing can be recognised there. They were exposed too "
+    "brightly. If you can, take them again with less light."
+)
+_TOO_DARK = msg(
+    "Most {files} of “{name}” are plain black in the middle, so nothing can be recognised there. They were exposed too "
+    "darkly. If you can, take them again with more light."
+)
+
+
+def _lost_middles(report: ScanReport) -> list[Finding]:
+    """Classes whose pictures are mostly white or black where their object should be."""
+    by_class: dict[str, list[tuple[str, PictureLook]]] = defaultdict(list)
+    for file in report.files:
+        for name in file.class_names if isinstance(file.look, PictureLook) and not is_blank(file) else ():
+            by_class[name].append((file.path, file.look))
+    found = []
+    for name, own in sorted(by_class.items()):
+        for sentence, share in ((_TOO_BRIGHT, lambda look: look.white), (_TOO_DARK, lambda look: look.black)):
+            paths = tuple(path for path, look in own if share(look) >= _LOST)
+            if len(own) >= _FEWEST and len(paths) > _MOST * len(own):
+                values = {"name": name, "files": files(report.kind)}
+                found.append(
+                    Finding(severity="warn", sentence=dataclasses.replace(sentence, values=values), paths=paths)
+                )
+    return found
 
 
 def _all_alike(report: ScanReport) -> list[Finding]:
