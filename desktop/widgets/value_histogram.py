@@ -60,6 +60,11 @@ class ValueHistogram(QWidget):
     def edges(self) -> tuple[float, float]:
         return self._edges
 
+    def share_outside(self) -> float:
+        """Return the share of the values that become plain black or white; 0 before there are values."""
+        low, high = self._edges
+        return float(((self._values < low) | (self._values > high)).mean()) if self._values.size else 0.0
+
     def bars(self) -> tuple[float, ...]:
         """Return the heights of the bars, 0…1; none before there are values."""
         return tuple(self._bars.tolist())

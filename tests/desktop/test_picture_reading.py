@@ -70,6 +70,7 @@ def test_a_range_is_chosen_over_its_histogram_and_reaches_the_project(
     choice.high_field.setValue(2000)
     qtbot.waitUntil(lambda: brightness(choice) > before + 40)
     qtbot.waitUntil(lambda: "to 2,000 are used" in texts(wizard.found_page))
+    qtbot.waitUntil(lambda: "50 % of the values become plain black or white." in texts(choice))
     choice.low_field.setValue(1500)
     to_the_last_page(qtbot, wizard)  # a change in the last moment counts
     with qtbot.waitSignal(wizard.created) as created:

@@ -29,6 +29,7 @@ from ml.api import (
     common_bands,
     deep_files,
     odd_pictures,
+    percent,
     proposed_range,
     sample_values,
     several_pages,
@@ -43,6 +44,8 @@ _PAUSE_MS = 200
 """After the last change, before the preview and the report follow."""
 _WIDEST = 1e15
 _DIGITS = 4
+_MUCH = 0.05
+"""Share of values beyond the range from which it is said."""
 
 _PAGES = {
     "first": (msg("the first page"), msg("What the other pages show is not used.")),
@@ -85,6 +88,9 @@ class PictureReadingChoice(QWidget):
         self.histogram = ValueHistogram()
         self.histogram.edges_changed.connect(self._on_edges)
         self.range_row, self.low_field, self.high_field, self.propose_button = self._build_range()
+        self.lost_label = QLabel()
+        self.lost_label.setProperty("role", "warn")
+        self.lost_label.hide()
         self.bands_row, self.band_boxes = self._build_bands()
         self.pages_row, self.page_box, self.page_hint = self._build_pages()
         PassWheel(self, self.low_field, self.high_field, self.page_box, *self.band_boxes)
@@ -98,7 +104,7 @@ class PictureReadingChoice(QWidget):
         head = QLabel(tr("How these pictures are read"))
         head.setProperty("role", "emphasis")
         left, right = QVBoxLayout(), QVBoxLayout()
-        for part in (head, self.histogram, self.range_row, self.bands_row, self.pages_row):
+        for part in (head, self.histogram, self.range_row, self.lost_label, self.bands_row, self.pages_row):
             left.addWidget(part)
         left.setSpacing(look.s)
         left.addStretch(1)
@@ -229,6 +235,7 @@ class PictureReadingChoice(QWidget):
     def _settle(self) -> None:
         """Show what was chosen, once nothing changes any more."""
         self._draw()
+        self._say_lost()
         self.reading_chosen.emit(self._reading)
 
     def finish(self) -> None:
@@ -282,6 +289,14 @@ class PictureReadingChoice(QWidget):
             self.preview.set_images((answer,))
         elif number == self._sampling and isinstance(answer, np.ndarray):
             self.histogram.set_values(answer)
+            self._say_lost()
+
+    def _say_lost(self) -> None:
+        """Say which share of the values cannot be told apart any more, where that is much."""
+        share = self.histogram.share_outside()
+        said = tr("{share} of the values become plain black or white.", share=percent(share))
+        self.lost_label.setText(said)
+        self.lost_label.setVisible(share >= _MUCH and self._reading.ranged)
 
 
 def _values_of(paths: Sequence[Path], reading: PictureReading, *, stopped: Callable[[], bool]) -> NDArray[np.float32]:
