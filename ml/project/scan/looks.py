@@ -134,17 +134,18 @@ def _lost_middles(report: ScanReport) -> list[Finding]:
     """Classes whose pictures are mostly white or black where their object should be."""
     by_class: dict[str, list[tuple[str, PictureLook]]] = defaultdict(list)
     for file in report.files:
-        for name in file.class_names if isinstance(file.look, PictureLook) and not is_blank(file) else ():
-            by_class[name].append((file.path, file.look))
+        if isinstance(file.look, PictureLook) and not is_blank(file):
+            for name in file.class_names:
+                by_class[name].append((file.path, file.look))
     found = []
     for name, own in sorted(by_class.items()):
-        for sentence, share in ((_TOO_BRIGHT, lambda look: look.white), (_TOO_DARK, lambda look: look.black)):
-            paths = tuple(path for path, look in own if share(look) >= _LOST)
+        white = tuple(path for path, look in own if look.white >= _LOST)
+        black = tuple(path for path, look in own if look.black >= _LOST)
+        for sentence, paths in ((_TOO_BRIGHT, white), (_TOO_DARK, black)):
             if len(own) >= _FEWEST and len(paths) > _MOST * len(own):
                 values = {"name": name, "files": files(report.kind)}
-                found.append(
-                    Finding(severity="warn", sentence=dataclasses.replace(sentence, values=values), paths=paths)
-                )
+                said = dataclasses.replace(sentence, values=values)
+                found.append(Finding(severity="warn", sentence=said, paths=paths))
     return found
 
 
