@@ -84,4 +84,5 @@ def _largest_group(places: Sequence[int], pairs: set[tuple[int, int]]) -> list[i
     for one, other in pairs:
         joined = groups[one] | groups[other]
         groups |= dict.fromkeys(joined, joined)
-    return sorted(max(groups.values(), key=len, default=set[int]()))
+    largest: set[int] = max(groups.values(), key=len, default=set())
+    return sorted(largest)
