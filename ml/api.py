@@ -196,6 +196,7 @@ from ml.project.scan.multilabel import for_task, has_multilabel_tables
 from ml.project.scan.reading import (
     common_bands,
     deep_files,
+    has_windows,
     odd_pictures,
     proposed_range,
     read_otherwise,
@@ -454,6 +455,7 @@ __all__ = [
     "for_task",
     "has_multilabel_tables",
     "has_page_runtime",
+    "has_windows",
     "hz_to_mel",
     "hz_to_slaney",
     "inferno",

@@ -20,9 +20,10 @@ from ml.core.types import (
     Windowing,
 )
 
-Remark = Literal["cut", "cancels", "pages", "deep", "bands", "clear"]
+Remark = Literal["cut", "cancels", "pages", "deep", "window", "bands", "clear"]
 """What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
-other; it has several pages; its values go beyond 8 bits; it has more than three bands; what is transparent in it would
+other; it has several pages; its values go beyond 8 bits; its file names a window of
+values; it has more than three bands; what is transparent in it would
 have hidden the rest."""
 
 
@@ -97,6 +98,8 @@ class FoundFile:
     """How many bands a picture has, where these are more than three."""
     band_levels: tuple[Levels | None, ...] = ()
     """`levels` of each of these bands."""
+    windowed: bool = False
+    """A picture is shown through the window that its file names, unless the reading says otherwise."""
 
     @property
     def end(self) -> float:

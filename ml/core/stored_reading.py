@@ -14,16 +14,18 @@ _MOST = 1e38
 
 
 def reading_values(reading: PictureReading) -> dict[str, Any]:
-    """Return what is stored. Bands only where some were chosen: earlier versions do not know them."""
+    """Return what is stored. What nobody chose is left out: earlier versions do not know it."""
     values = asdict(reading)
     if not reading.bands:
         del values["bands"]
+    if reading.windows:
+        del values["windows"]
     return values
 
 
 def reading_in(values: Mapping[str, object]) -> PictureReading:
     """Return the reading with these values, named as the fields of `PictureReading`. Raises ValueError."""
-    if values.keys() - {"low", "high", "page", "bands"}:
+    if values.keys() - {"low", "high", "page", "bands", "windows"}:
         raise ValueError("there are values that no reading of pictures has")
     page = values.get("page", "first")
     if page not in PAGE_CHOICES:
@@ -35,4 +37,7 @@ def reading_in(values: Mapping[str, object]) -> PictureReading:
     )
     if bands and len(bands) != len(FIRST_BANDS):
         raise ValueError("bands are not three")
-    return PictureReading(low=low, high=high, page=page, bands=bands)
+    windows = values.get("windows", True)
+    if not isinstance(windows, bool):
+        raise ValueError("windows is not true or false")
+    return PictureReading(low=low, high=high, page=page, bands=bands, windows=windows)

@@ -67,13 +67,15 @@ class PictureReading:
 
     `low` and `high` are the values that become 0 and 255 in all pictures of a project; where they are the same, each
     picture has the range of its own depth. `bands` are those, from 1, that become red, green and blue in pictures with
-    more than three; empty for the first three.
+    more than three; empty for the first three. `windows`: DICOM files that name a window of values are shown through it
+    whatever the range.
     """
 
     low: float = 0.0
     high: float = 0.0
     page: PageChoice = "first"
     bands: tuple[int, ...] = ()
+    windows: bool = True
 
     @property
     def ranged(self) -> bool:

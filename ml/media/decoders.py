@@ -22,6 +22,7 @@ from ml.media.pixels import (
     LEVELS,
     PLAIN_COLOURS,
     VALUES,
+    WINDOWED,
     known,
     levels_of,
     many_bands,
@@ -148,8 +149,10 @@ def _dicom(path: Path, reading: PictureReading | None, frame: int) -> Image.Imag
 
 
 def _grey_dicom(values: NDArray[Any], data: Any, pixels: Any, reading: PictureReading | None) -> Image.Image:
-    """One channel as the file's window shows it, or in the range of the project where it has no window."""
-    if "WindowCenter" not in data and "VOILUTSequence" not in data:
+    """One channel as the file's window shows it, or in the range of the project where that is to be used or there is
+    no window."""
+    ranged = reading is not None and reading.ranged and not reading.windows
+    if ranged or ("WindowCenter" not in data and "VOILUTSequence" not in data):
         return _pictured(values, reading, keep_grey=True)
     shown = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float32)
     low, high = float(shown.min()), float(shown.max())
@@ -160,7 +163,10 @@ def _grey_dicom(values: NDArray[Any], data: Any, pixels: Any, reading: PictureRe
     grey = to_bytes(shown, low, max(high, low + 1e-6))
     if data.PhotometricInterpretation == "MONOCHROME1":
         grey = 255 - grey
-    return Image.fromarray(grey)
+    image = Image.fromarray(grey)
+    own = known(values, None)
+    image.info |= {WINDOWED: True, LEVELS: levels_of(own), VALUES: sample_of(own)}
+    return image
 
 
 def _first(value: Any) -> float:

@@ -24,7 +24,7 @@ from ml.core.scan_report import PictureLook, Remark
 from ml.core.types import Levels, PageChoice, PictureReading
 from ml.media.decoders import DECODED_SUFFIXES, FRAMES, RAW_SUFFIXES, decode, recognised
 from ml.media.look import picture_look
-from ml.media.pixels import BAND_LEVELS, band_count, deep_levels, deep_sample, hides_white, is_plain, to_rgb
+from ml.media.pixels import BAND_LEVELS, WINDOWED, band_count, deep_levels, deep_sample, hides_white, is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
 """Enough for a 108-megapixel phone; a file that claims more is rejected before decoding."""
@@ -82,6 +82,8 @@ class ImageFacts:
     """How many bands there are, where these are more than three."""
     band_levels: tuple[Levels | None, ...] = ()
     """`levels` of each of these bands."""
+    windowed: bool = False
+    """It is shown through the window that its file names."""
     remarks: tuple[Remark, ...] = ()
 
 
@@ -125,7 +127,7 @@ def image_facts(path: Path, reading: PictureReading | None = None) -> ImageFacts
     page and the bands are used.
     """
     remarks: dict[Remark, bool] = {}
-    levels, bands, band_levels = None, 0, ()
+    levels, bands, band_levels, windowed = None, 0, (), False
     with _opened(path, reading) as image:
         width, height = image.size
         reduced = image.draft(None, (1, 1)) is not None
@@ -135,14 +137,22 @@ def image_facts(path: Path, reading: PictureReading | None = None) -> ImageFacts
             _probe_colours(image)
             levels, bands = deep_levels(image), band_count(image)
             band_levels = image.info.get(BAND_LEVELS, ())
-            remarks = {"deep": levels is not None, "bands": bands > 0}
+            windowed = bool(image.info.get(WINDOWED))
+            remarks = {"deep": levels is not None and not windowed, "window": windowed, "bands": bands > 0}
             remarks |= {"clear": hides_white(image), "pages": _frames(image) > 1}
-        look = picture_look(image, levels)
+        look = picture_look(image, None if windowed else levels)
         if _orientation(image) >= 5:
             width, height = height, width
     present = tuple(remark for remark, holds in remarks.items() if holds)
     return ImageFacts(
-        width=width, height=height, look=look, levels=levels, bands=bands, band_levels=band_levels, remarks=present
+        width=width,
+        height=height,
+        look=look,
+        levels=levels,
+        bands=bands,
+        band_levels=band_levels,
+        windowed=windowed,
+        remarks=present,
     )
 
 

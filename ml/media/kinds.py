@@ -53,6 +53,8 @@ class FileFacts:
     """How many bands a picture has, where these are more than three."""
     band_levels: tuple[Levels | None, ...] = ()
     """`levels` of each of these bands."""
+    windowed: bool = False
+    """A picture is shown through the window that its file names."""
     remarks: tuple[Remark, ...] = ()
     look: PictureLook | SoundLook | None = None
 
@@ -164,6 +166,7 @@ class Images(SampleKind):
             levels=facts.levels,
             bands=facts.bands,
             band_levels=facts.band_levels,
+            windowed=facts.windowed,
             remarks=facts.remarks,
             look=facts.look,
         )

@@ -24,6 +24,8 @@ PLAIN_COLOURS = (0, 1, 2)
 INVERTED, LEVELS, VALUES = "inverted", "levels", "values"
 """What a decoder notes in `info`: small values are bright; the usual values before the picture became 8 bits deep, and
 some of these values."""
+WINDOWED = "windowed"
+"""It is shown through the window that its file names."""
 BANDS, BAND_LEVELS = "bands", "band levels"
 """How many bands a picture with more than three has, and the usual values of each."""
 _NEARLY_WHITE = 250

@@ -20,6 +20,7 @@ from ml.core.jobs import NeverStop
 from ml.project.scan.scan import scan
 from tests.desktop.conftest import Opener
 from tests.desktop.wizards import FINISH, NEXT, Look, Maker, click, texts, to_the_last_page
+from tests.ml.test_picture_reading import windowed_dicoms
 
 
 def really_scan(job: Job, stop: Stop) -> Iterator[Event]:
@@ -106,6 +107,21 @@ def test_bands_are_chosen_with_their_own_range(make_wizard: Maker, tmp_path: Pat
     choice.band_boxes[0].activated.emit(4)
     qtbot.waitUntil(lambda: "Red is band 5, green is band 2, blue is band 3" in texts(wizard.found_page))
     assert choice.high_field.value() > 20_000
+
+
+def test_the_windows_of_dicom_files_can_be_switched_off(make_wizard: Maker, tmp_path: Path, qtbot: QtBot) -> None:
+    wizard = make_wizard(really_scan, kind="images", folder=windowed_dicoms(tmp_path / "scans"))
+    choice = shown(qtbot, wizard)
+    assert choice.windows_box.isChecked()
+    assert not choice.range_row.isVisible()
+    before = brightness(choice)
+    choice.windows_box.setChecked(False)
+    qtbot.waitUntil(lambda: bool(choice.histogram.bars()) and brightness(choice) < before - 30)
+    assert choice.high_field.value() == pytest.approx(4297, abs=12)
+    qtbot.waitUntil(lambda: "have more than 8 bits" in texts(wizard.found_page))
+    choice.windows_box.setChecked(True)
+    qtbot.waitUntil(lambda: "through the windows of values" in texts(wizard.found_page))
+    assert not choice.range_row.isVisible()
 
 
 def test_another_page_is_looked_at_anew(make_wizard: Maker, tmp_path: Path, qtbot: QtBot) -> None:

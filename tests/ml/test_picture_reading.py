@@ -23,10 +23,11 @@ from ml.media.images import load_image, sample_values
 from ml.media.scenes import open_scene
 from ml.project.project import Project
 from ml.project.scan.checks import findings
-from ml.project.scan.reading import common_bands, proposed_range, read_otherwise, reading_sentences
+from ml.project.scan.reading import common_bands, has_windows, proposed_range, read_otherwise, reading_sentences
 from ml.project.scan.scan import scan
 from ml.runtime.contract import ModelInfo
 from tests.ml.terminal import Handlens
+from tests.ml.test_picture_formats import dicom
 
 pytest.importorskip("tifffile", reason="comes with handlens[media]")
 tifffile = importlib.import_module("tifffile")
@@ -171,6 +172,35 @@ def test_bands_that_are_none_are_refused(bands: object) -> None:
     values["picture_reading"]["bands"] = bands
     with pytest.raises(ValueError, match="bands"):
         ModelInfo.from_json(json.dumps(values))
+
+
+def windowed_dicoms(folder: Path) -> Path:
+    pytest.importorskip("pydicom", reason="comes with handlens[media]")
+    values = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32) * 4
+    for name in ("left", "right"):
+        (folder / name).mkdir(parents=True)
+        for number in range(2):
+            dicom(folder / name / f"{number}.dcm", values + np.uint16(number), WindowCenter=1000, WindowWidth=200)
+    return folder
+
+
+def test_the_window_of_a_dicom_file_holds_until_a_person_chooses_a_range(tmp_path: Path) -> None:
+    folder = windowed_dicoms(tmp_path / "scans")
+    report = scanned(folder)
+    assert report.picture_reading is None
+    assert has_windows(report)
+    assert any("through the windows of values" in english(finding.sentence) for finding in findings(report))
+    greys = load_image(folder / "left" / "0.dcm")[..., 0]
+    assert (greys == 255).mean() > 0.5
+    low, high = proposed_range(report, (), windows=False) or (0.0, 0.0)
+    assert (low, high) == pytest.approx((-205, 4297), abs=12)
+    chosen = scanned(folder, value_range=(0.0, 4095.0))
+    reading = chosen.picture_reading
+    assert reading == PictureReading(low=0, high=4095, windows=False)
+    assert load_image(folder / "left" / "0.dcm", reading)[..., 0].mean() == pytest.approx(127, abs=2)
+    assert any("have more than 8 bits" in english(finding.sentence) for finding in findings(chosen))
+    kept = replace(tiny_info(), picture_reading=reading)
+    assert ModelInfo.from_json(kept.to_json()).picture_reading == reading
 
 
 def test_a_scene_is_read_in_the_range_and_the_bands_of_the_model(tmp_path: Path) -> None:

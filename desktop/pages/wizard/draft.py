@@ -98,7 +98,8 @@ class Draft:
         """Read the pictures with another range or other bands."""
         assert self.scanned is not None and self.report is not None
         chosen = (reading.low, reading.high)
-        self.value_range = chosen if reading.ranged and chosen != proposed_range(self.scanned, reading.bands) else None
+        proposed = chosen == proposed_range(self.scanned, reading.bands) and reading.windows
+        self.value_range = chosen if reading.ranged and not proposed else None
         self.bands = reading.bands
         self.scanned = read_otherwise(self.scanned, reading)
         self.set_task(self.report.task)

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import style
 from desktop.i18n import msg, text, tr
@@ -28,6 +37,7 @@ from ml.api import (
     ScanReport,
     common_bands,
     deep_files,
+    has_windows,
     odd_pictures,
     percent,
     proposed_range,
@@ -92,6 +102,8 @@ class PictureReadingChoice(QWidget):
         self.lost_label.setProperty("role", "warn")
         self.lost_label.hide()
         self.bands_row, self.band_boxes = self._build_bands()
+        self.windows_box = QCheckBox(tr("Show each DICOM picture through the window that its file names"))
+        self.windows_box.toggled.connect(self._on_windows)
         self.pages_row, self.page_box, self.page_hint = self._build_pages()
         PassWheel(self, self.low_field, self.high_field, self.page_box, *self.band_boxes)
         self.preview = PictureRow(count=1, height=_SHOWN)
@@ -104,7 +116,15 @@ class PictureReadingChoice(QWidget):
         head = QLabel(tr("How these pictures are read"))
         head.setProperty("role", "emphasis")
         left, right = QVBoxLayout(), QVBoxLayout()
-        for part in (head, self.histogram, self.range_row, self.lost_label, self.bands_row, self.pages_row):
+        for part in (
+            head,
+            self.windows_box,
+            self.histogram,
+            self.range_row,
+            self.lost_label,
+            self.bands_row,
+            self.pages_row,
+        ):
             left.addWidget(part)
         left.setSpacing(look.s)
         left.addStretch(1)
@@ -179,8 +199,9 @@ class PictureReadingChoice(QWidget):
         self.page_hint.setText(text(hint))
         self.bands_row.setVisible(bands > 0)
         self.pages_row.setVisible(several_pages(report) > 0)
-        for part in (self.histogram, self.range_row):
-            part.setVisible(reading.ranged)
+        self.windows_box.setVisible(has_windows(report))
+        with QSignalBlocker(self.windows_box):
+            self.windows_box.setChecked(reading.windows)
         self.next_button.setVisible(len(self._pictures) > 1)
         self._show_range()
         self._sample()
@@ -203,7 +224,7 @@ class PictureReadingChoice(QWidget):
     @Slot()
     def _propose(self) -> None:
         assert self._report is not None
-        proposed = proposed_range(self._report, self._reading.bands)
+        proposed = proposed_range(self._report, self._reading.bands, windows=self._reading.windows)
         if proposed is not None:
             self._take(dataclasses.replace(self._reading, low=proposed[0], high=proposed[1]))
             self._show_range()
@@ -212,13 +233,22 @@ class PictureReadingChoice(QWidget):
     def _on_bands(self) -> None:
         assert self._report is not None
         bands = tuple(int(box.currentData()) for box in self.band_boxes)
-        proposed = proposed_range(self._report, self._reading.bands)
+        proposed = proposed_range(self._report, self._reading.bands, windows=self._reading.windows)
         if bands == FIRST_BANDS:
             bands = ()  # as if nobody had chosen
         untouched = proposed == (self._reading.low, self._reading.high)
         self._take(dataclasses.replace(self._reading, bands=bands))
         if untouched:
             self._propose()
+        self._sample()
+
+    @Slot(bool)
+    def _on_windows(self, windows: bool) -> None:
+        """Use the windows of the files, or the range for all."""
+        assert self._report is not None
+        low, high = proposed_range(self._report, self._reading.bands, windows=windows) or (0.0, 0.0)
+        self._take(dataclasses.replace(self._reading, windows=windows, low=low, high=high))
+        self._show_range()
         self._sample()
 
     @Slot()
@@ -247,6 +277,9 @@ class PictureReadingChoice(QWidget):
     # -- what is shown -------------------------------------------------------------------------------------------------
 
     def _show_range(self) -> None:
+        for part in (self.histogram, self.range_row):
+            part.setVisible(self._reading.ranged)
+        self._say_lost()
         self._fill_fields()
         self.histogram.set_edges(self._reading.low, self._reading.high)
 

@@ -35,17 +35,28 @@ def choose_reading(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -
         return job.reading
     if job.bands and not any(each.bands for each in facts):
         raise HandlensError(msg("None of these pictures has more than three bands. Leave out the choice of bands."))
-    used = [dataclasses.replace(each, levels=used_levels(each.levels, each.band_levels, job.bands)) for each in facts]
-    chosen = kind.choose_reading(used)
+    chosen = kind.choose_reading(_with_used_levels(facts, job.bands, windows=True))
     if job.value_range is not None:
-        if all(each.levels is None for each in used):
+        if all(each.levels is None for each in facts):
             raise HandlensError(
                 msg("None of these pictures has more than 8 bits. Leave out the range of their values.")
             )
-        chosen = PictureReading(low=job.value_range[0], high=job.value_range[1])
+        low, high = job.value_range
+        chosen = PictureReading(low=low, high=high, windows=not any(each.windowed for each in facts))
     if job.bands or job.page != "first":
         chosen = dataclasses.replace(chosen or PictureReading(), page=job.page, bands=job.bands)
     return chosen
+
+
+def _with_used_levels(facts: Sequence[FileFacts], bands: Sequence[int], *, windows: bool) -> list[FileFacts]:
+    """What the range is chosen from: the bands that are used, and without `windows` what is shown through one, too."""
+    return [
+        dataclasses.replace(
+            each,
+            levels=None if each.windowed and windows else used_levels(each.levels, each.band_levels, bands),
+        )
+        for each in facts
+    ]
 
 
 def as_read(file: FoundFile, reading: PictureReading | None) -> FoundFile:
@@ -53,7 +64,7 @@ def as_read(file: FoundFile, reading: PictureReading | None) -> FoundFile:
     if reading is None or not reading.ranged or not isinstance(file.look, PictureLook):
         return file
     levels = used_levels(file.levels, file.band_levels, reading.bands)
-    if levels is None:
+    if levels is None or (file.windowed and reading.windows):
         return file
     scaled = [255.0 * (value - reading.low) / (reading.high - reading.low) for value in levels]
     low, high = (round(min(max(value, 0.0), 255.0)) for value in scaled)
@@ -63,15 +74,26 @@ def as_read(file: FoundFile, reading: PictureReading | None) -> FoundFile:
 
 def read_otherwise(report: ScanReport, reading: PictureReading | None) -> ScanReport:
     """Return the report with the range and the bands of `reading`. Another page needs another scan."""
+    reading = None if reading == PictureReading() else reading
     files = tuple(as_read(file, reading) for file in report.files)
     return dataclasses.replace(report, picture_reading=reading, files=files)
 
 
-def proposed_range(report: ScanReport, bands: tuple[int, ...]) -> Levels | None:
-    """Return the range that the scan would choose for these bands; None where no picture has more than 8 bits."""
-    facts = [FileFacts(levels=used_levels(file.levels, file.band_levels, bands)) for file in report.files]
-    chosen = kind_named(report.kind).choose_reading(facts)
+def proposed_range(report: ScanReport, bands: tuple[int, ...], *, windows: bool = True) -> Levels | None:
+    """Return the range that the scan would choose for these bands; None where no picture needs one.
+
+    Without `windows`, DICOM files have it, too, instead of the window that they name.
+    """
+    facts = [
+        FileFacts(levels=file.levels, band_levels=file.band_levels, windowed=file.windowed) for file in report.files
+    ]
+    chosen = kind_named(report.kind).choose_reading(_with_used_levels(facts, bands, windows=windows))
     return None if chosen is None else (chosen.low, chosen.high)
+
+
+def has_windows(report: ScanReport) -> bool:
+    """Return whether there are DICOM files that name a window."""
+    return any(file.windowed for file in report.files)
 
 
 def common_bands(report: ScanReport) -> int:

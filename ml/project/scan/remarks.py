@@ -46,6 +46,8 @@ def _finding_of(remark: Remark, count: int, reading: PictureReading | None) -> t
             )
         case "deep":
             return "info", _deep(count, reading)
+        case "window":
+            return "info", _window(count, reading)
         case "bands":
             return "info", _bands(count, reading)
 
@@ -90,6 +92,16 @@ def _deep(count: int, reading: PictureReading | None) -> Message:
         low=reading.low,
         high=reading.high,
         black_to_white=RANGE_PHRASE,
+    )
+
+
+def _window(count: int, reading: PictureReading | None) -> Message:
+    if reading is not None and reading.ranged and not reading.windows:
+        return _deep(count, reading)
+    return nmsg(
+        "{count} picture is shown through the window of values that its file names.",
+        "{count} pictures are shown through the windows of values that their files name.",
+        count,
     )
 
 

@@ -277,6 +277,7 @@ def found_file(path: str, class_name: str | None, ready_split: str | None, exami
         levels=examined.facts.levels,
         bands=examined.facts.bands,
         band_levels=examined.facts.band_levels,
+        windowed=examined.facts.windowed,
     )
 
 
