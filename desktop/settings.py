@@ -106,6 +106,8 @@ KEYS: Setting[dict[str, str]] = Setting(
     valid=lambda value: isinstance(value, dict) and all(isinstance(each, str) for each in value.values()),
 )
 """The keys that are not as delivered by the ids of their actions, see `desktop.shortcuts`; empty for none."""
+FFMPEG: Setting[str] = Setting(key="ffmpeg", default="", valid=lambda value: isinstance(value, str))
+"""The program that decodes what no library can; empty: it is found. `ml.media.ffmpeg` reads it from the file."""
 GEOMETRY: Setting[str] = Setting(key="window_geometry", default="", valid=lambda value: isinstance(value, str))
 
 SETTINGS: tuple[Setting[Any], ...] = (
@@ -118,6 +120,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     SPEEDS,
     CACHE_LIMIT,
     KEYS,
+    FFMPEG,
     GEOMETRY,
 )
 

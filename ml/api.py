@@ -77,6 +77,8 @@ from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
 from ml.core.types import (
+    FIRST_BANDS,
+    PAGE_CHOICES,
     PRESETS,
     SPLITS,
     ClassInfo,
@@ -85,6 +87,8 @@ from ml.core.types import (
     LabelColumns,
     LabelSpan,
     Origin,
+    PageChoice,
+    PictureReading,
     Preset,
     Reading,
     RunInfo,
@@ -148,7 +152,8 @@ from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file,
 from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.band_pass import band_pass
-from ml.media.images import load_image, thumbnail
+from ml.media.ffmpeg_check import FFmpegCheck, check_ffmpeg
+from ml.media.images import load_image, sample_values, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
 from ml.media.mel import MelSettings, hz_to_mel, mel_to_hz, settings_for
@@ -190,6 +195,16 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import findings, may_be_labelled, problem
 from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
+from ml.project.scan.reading import (
+    common_bands,
+    deep_files,
+    has_windows,
+    odd_pictures,
+    proposed_range,
+    read_otherwise,
+    reading_sentences,
+    several_pages,
+)
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -231,6 +246,7 @@ __all__ = [
     "DETECTION_FILES",
     "EARS",
     "ENGINE_COMMAND",
+    "FIRST_BANDS",
     "FORBIDDEN_IN_NAMES",
     "FORM_SUFFIXES",
     "FRONTS",
@@ -238,6 +254,7 @@ __all__ = [
     "MEMORY_RAN_OUT",
     "OFFERED",
     "PACKAGE_SUFFIX",
+    "PAGE_CHOICES",
     "PAGE_RUNTIME_MEGABYTES",
     "PAGE_RUNTIME_NAME",
     "PRESETS",
@@ -276,6 +293,7 @@ __all__ = [
     "Event",
     "ExportJob",
     "Exported",
+    "FFmpegCheck",
     "Failed",
     "FeaturesJob",
     "FeaturesReady",
@@ -321,7 +339,9 @@ __all__ = [
     "OverlayNames",
     "Overview",
     "Package",
+    "PageChoice",
     "Per",
+    "PictureReading",
     "Predictions",
     "Preset",
     "ProbeDone",
@@ -397,6 +417,7 @@ __all__ = [
     "cached_colours",
     "cached_embeddings",
     "can_finetune",
+    "check_ffmpeg",
     "check_folder",
     "check_not_in_use",
     "check_project_name",
@@ -408,6 +429,7 @@ __all__ = [
     "clock_time",
     "close_picture",
     "close_up",
+    "common_bands",
     "compare_runs",
     "confusion",
     "confusion_sentence",
@@ -418,6 +440,7 @@ __all__ = [
     "counted_cut",
     "counted_files",
     "data_versions",
+    "deep_files",
     "default_annotator",
     "describe_error",
     "detect_files",
@@ -437,6 +460,7 @@ __all__ = [
     "for_task",
     "has_multilabel_tables",
     "has_page_runtime",
+    "has_windows",
     "hz_to_mel",
     "hz_to_slaney",
     "imagenet_classes_for",
@@ -473,6 +497,7 @@ __all__ = [
     "network_band",
     "network_input",
     "nmsg",
+    "odd_pictures",
     "of_hundred",
     "open_model",
     "open_run_model",
@@ -489,10 +514,13 @@ __all__ = [
     "preview_labels",
     "principal_components",
     "problem",
+    "proposed_range",
     "read_findings",
+    "read_otherwise",
     "read_package",
     "read_rules",
     "read_run_settings",
+    "reading_sentences",
     "reduced",
     "rejected_because",
     "relative_to_threshold",
@@ -505,6 +533,7 @@ __all__ = [
     "run_difference",
     "run_scores",
     "sample_count",
+    "sample_values",
     "samples_by_file",
     "scene_size",
     "score_folder",
@@ -512,6 +541,7 @@ __all__ = [
     "seen_in",
     "selective_risk",
     "settings_for",
+    "several_pages",
     "shrink_cache",
     "signer_with",
     "source_changes",

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop import settings, style
+from desktop.dialogs.ffmpeg_choice import FFmpegChoice
 from desktop.dialogs.key_table import KeyTable
 from desktop.i18n import text, tr
 from desktop.settings import SETTINGS, Setting
@@ -47,6 +48,8 @@ class PreferencesDialog(QDialog):
         for setting in SETTINGS:
             if setting.words:
                 form.addRow(settings.words(setting), self._list(setting))
+        self.ffmpeg = FFmpegChoice()
+        form.addRow(tr("FFmpeg"), self.ffmpeg)
         self._language = settings.value(settings.LANGUAGE)
         self.restart_button, self.restart_row = self._build_restart()
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -103,6 +106,10 @@ class PreferencesDialog(QDialog):
                 settings.set_value(setting, editor.currentData())
                 self.setting_changed.emit(setting.key)
         self.restart_row.setVisible(settings.value(settings.LANGUAGE) != self._language)
+
+    def done(self, result: int) -> None:
+        self.ffmpeg.shutdown()
+        super().done(result)
 
     @Slot()
     def _restart(self) -> None:

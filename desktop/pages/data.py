@@ -35,6 +35,7 @@ from ml.api import (
     counted,
     counted_classes,
     counted_cut,
+    reading_sentences,
     shrink_cache,
 )
 
@@ -77,6 +78,7 @@ class DataPage(QWidget):
         self.find_button = QPushButton(tr("Find the folder…"))
         self.find_button.clicked.connect(self._find_folder)
         self.sample_label = _line("muted")
+        self.reading_label = _line("muted")
         self._left_out = _line("warn")
         self.show_button = _link(tr("Show"), tr("Show the files that were left out"))
         self.show_button.clicked.connect(self._show_left_out)
@@ -128,6 +130,7 @@ class DataPage(QWidget):
         right.addWidget(_head(tr("Your files")))
         right.addWidget(self._place)
         right.addWidget(self.sample_label)
+        right.addWidget(self.reading_label)
         right.addWidget(self.missing_label)
         right.addWidget(self.find_button, 0, Qt.AlignmentFlag.AlignLeft)
         right.addWidget(self.folders)
@@ -164,6 +167,8 @@ class DataPage(QWidget):
         self.findings.show_findings(session.project.data_findings().warnings)
         self.sample_label.setText(about_sample(session.planted))
         self.sample_label.setVisible(session.planted is not None)
+        self.reading_label.setText(_about_reading(session.project))
+        self.reading_label.setVisible(bool(self.reading_label.text()))
         session.originals_found.connect(self._on_originals_found)
         session.training_changed.connect(self._on_training_changed)
         self._on_training_changed(training=False)
@@ -438,6 +443,12 @@ def about_sample(planted: int | None) -> str:
         "training, “Suspicious labels” on the page Explore can find them.",
         planted,
     )
+
+
+def _about_reading(project: Project) -> str:
+    """Say which range, bands and page of its pictures a project uses; "" where nothing had to be chosen."""
+    reading = project.picture_reading
+    return "" if reading is None else " ".join(map(text, reading_sentences(reading)))
 
 
 def _link(text: str, spoken: str) -> QPushButton:

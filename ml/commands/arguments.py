@@ -8,12 +8,14 @@ from pathlib import Path, PurePosixPath
 
 from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
-from ml.core.types import KindName
+from ml.core.types import FIRST_BANDS, KindName, PictureReading
 from ml.media.kinds import kind_named, kinds
 from ml.media.signatures import is_strange, kind_inside
 from ml.project.scan.folder import files_below
 
 _NAMES_LOOKED_AT = 2000
+_DIGITS = 6
+"""A band of more digits is none: a TIFF counts them with 16 bits."""
 _MOST_NAMES = 100_000
 """Where none of the first names says what the files are: the search itself shows how far it is, this does not."""
 
@@ -45,6 +47,33 @@ def kind_of(given: str, folder: Path, *, rate: float | None) -> KindName:
     if rate is not None and not kind_named(kind).shares_columns:
         raise WrongUsageError(msg("Only sensor logs have a rate."), option="--rate")
     return kind
+
+
+def bands_of(given: str) -> tuple[int, ...]:
+    """Three bands written as “4,3,2”; none for nothing. A usage error for anything else."""
+    words = [word.strip() for word in given.split(",")] if given else []
+    bands = tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) < _DIGITS)
+    if words and (len(bands) != len(words) or len(bands) != len(FIRST_BANDS) or not all(bands)):
+        raise WrongUsageError(
+            msg("Give three bands, counted from 1, as in “{example}”.", example="4,3,2"), option="--bands"
+        )
+    return bands
+
+
+def check_range(asked: PictureReading) -> None:
+    """A usage error where the values for black and white are no range."""
+    if not (asked.ranged and math.isfinite(asked.low) and math.isfinite(asked.high)):
+        raise WrongUsageError(
+            msg("Give two numbers, the smaller first: the values for black and for white."), option="--range"
+        )
+
+
+def check_pictures(kind: KindName, asked: PictureReading) -> None:
+    """A usage error where files that are no pictures are to be read as pictures."""
+    if kind_named(kind).input_name == "pixels" or asked == PictureReading():
+        return
+    option = "--range" if asked.ranged else "--bands" if asked.bands else "--pages"
+    raise WrongUsageError(msg("Only pictures have this choice."), option=option)
 
 
 def _kind_named(given: str) -> KindName:

@@ -6,12 +6,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 
-from ml.commands.arguments import check_split_by, kind_of, rows_a_second
+from ml.commands.arguments import bands_of, check_pictures, check_range, check_split_by, kind_of
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -22,7 +21,20 @@ from ml.commands.common import (
     print_json,
     run_to_end,
     say,
-    whole_number,
+)
+from ml.commands.new_options import (
+    BandsOption,
+    ColumnsOption,
+    KindOption,
+    LabelsOption,
+    MultiLabelOption,
+    PagesOption,
+    RangeOption,
+    RateOption,
+    SeedOption,
+    SourceOption,
+    SplitByOption,
+    UnlabelledOption,
 )
 from ml.commands.progress import LiveReport
 from ml.commands.usage import WrongUsageError
@@ -33,8 +45,9 @@ from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
 from ml.core.phrases import counted_classes, counted_files
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
-from ml.core.types import PAGE_CHOICES, SPLITS, LabelColumns, PageChoice, Windowing
-from ml.media.kinds import kind_named, kinds
+from ml.core.stored_reading import reading_values
+from ml.core.types import SPLITS, LabelColumns, PictureReading, Windowing
+from ml.media.kinds import kind_named
 from ml.project.labelfiles.messages import as_json as labels_as_json
 from ml.project.labelfiles.preview import labels_beside
 from ml.project.labelfiles.windows import lost_in_windows
@@ -42,6 +55,7 @@ from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, for_task, has_multilabel_tables
+from ml.project.scan.reading import BANDS_PHRASE, PAGES_PHRASE, RANGE_PHRASE
 from ml.project.split.plan import plan_split
 from ml.project.update.join import Joined, join
 from ml.project.update.reconcile import Reconciled
@@ -49,90 +63,6 @@ from ml.scoring.tasks import task_named
 
 INTERRUPTED = msg("Interrupted. No project was created and nothing was changed.")
 _LISTED = 20
-
-
-SourceOption = Annotated[
-    Path,
-    typer.Option("--from", metavar="FOLDER", help=tr("The folder with the files, one sub-folder per class.")),
-]
-KindOption = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help=tr(
-            "What the files are: {kinds} (sensors: tables of measurements, as CSV). If not given, it is seen from "
-            "their names.",
-            kinds=", ".join(kind.name for kind in kinds()),
-        ),
-    ),
-]
-RateOption = Annotated[
-    float | None,
-    typer.Option(
-        parser=rows_a_second,
-        metavar="HZ",
-        help=tr("For sensor logs: rows per second, if they have no column of times or it is wrong."),
-    ),
-]
-SplitByOption = Annotated[
-    str,
-    typer.Option(
-        metavar="HOW",
-        help=tr(
-            "What must stay together when the samples are split for the test: {choices}.",
-            choices="folder, recording, pattern:REGEX",
-        ),
-    ),
-]
-LabelsOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE|FOLDER",
-        help=tr(
-            "Where the labels are, if not in sub-folders: a table (CSV) with a column of file names and one of "
-            "classes, Audacity label tracks, Raven selection tables, or a folder of these. Can be given several "
-            "times."
-        ),
-    ),
-]
-ColumnsOption = Annotated[
-    str,
-    typer.Option(
-        metavar="FILE,CLASS",
-        help=tr("The columns of the table that name the file and the class, where Handlens does not know them."),
-    ),
-]
-MultiLabelOption = Annotated[
-    bool,
-    typer.Option(
-        "--multi-label",
-        help=tr(
-            "More than one class may be present. Copies of a file in several class folders count as one file of "
-            "all these classes. Files in a folder “{none}” show none of them.",
-            none="none",
-        ),
-    ),
-]
-UnlabelledOption = Annotated[
-    bool,
-    typer.Option(
-        "--unlabelled",
-        help=tr("No folder names a class. You label the files in the window and name the classes as you go."),
-    ),
-]
-PagesOption = Annotated[
-    PageChoice,
-    typer.Option(
-        metavar="WHICH",
-        help=tr(
-            "Which page is used of pictures with several, such as stacks of a microscope: {choices}.",
-            choices=", ".join(PAGE_CHOICES),
-        ),
-    ),
-]
-SeedOption = Annotated[
-    int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
-]
 
 
 @command(interrupted=INTERRUPTED)
@@ -148,20 +78,28 @@ def new(
     multi_label: MultiLabelOption = False,
     unlabelled: UnlabelledOption = False,
     pages: PagesOption = "first",
+    value_range: RangeOption = None,
+    bands: BandsOption = "",
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
     """Make a project from a folder of pictures, recordings or logs of sensors. Its files are never touched."""
     check_split_by(split_by)
+    asked = PictureReading(page=pages, bands=bands_of(bands))
+    if value_range is not None:
+        asked = dataclasses.replace(asked, low=value_range[0], high=value_range[1])
+        check_range(asked)
     console = make_console()
     folder = _folder_named(source)
     target = find_project(project)
     if target.exists():
         with Project.open(target) as known:
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
+            _check_same_reading(known, asked)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     known_kind = kind_of(kind, folder, rate=rate)
+    check_pictures(known_kind, asked)
     job = ScanJob(
         folder=folder,
         kind=known_kind,
@@ -171,6 +109,8 @@ def new(
         unlabelled=unlabelled,
         columns=_columns(columns),
         page=pages,
+        value_range=value_range,
+        bands=asked.bands,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
@@ -320,6 +260,7 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
+        "picture_reading": None if project.picture_reading is None else reading_values(project.picture_reading),
         "findings": [with_options(finding.sentence) for finding in found],
         "findings_files": [list(finding.paths) for finding in found],
         "findings_severity": [finding.severity for finding in found],
@@ -407,10 +348,19 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
 def with_options(sentence: Message | str) -> Message:
     """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
     message = sentence if isinstance(sentence, Message) else verbatim(sentence)
-    for asked, option in ((MULTILABEL_PHRASE, "--multi-label"), (ROWS_A_SECOND, "--rate")):
+    for asked, option in _OPTIONS:
         if english(asked) in english(sentence):
             message = msg("{what} The option for this: {option}.", what=message, option=option)
     return message
+
+
+_OPTIONS = (
+    (MULTILABEL_PHRASE, "--multi-label"),
+    (ROWS_A_SECOND, "--rate"),
+    (PAGES_PHRASE, "--pages"),
+    (RANGE_PHRASE, "--range"),
+    (BANDS_PHRASE, "--bands"),
+)
 
 
 def _conflicting(copies: DuplicateSet, project: Project) -> bool:
@@ -459,7 +409,13 @@ def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> Sc
     by_hand = project.by_hand and not labels
     columns = project.label_columns if labels == project.label_sources else None
     return ScanJob(
-        folder=folder, kind=project.kind, labels=labels, windowing=windowing, unlabelled=by_hand, columns=columns
+        folder=folder,
+        kind=project.kind,
+        labels=labels,
+        windowing=windowing,
+        unlabelled=by_hand,
+        columns=columns,
+        reading=project.picture_reading,
     )
 
 
@@ -499,5 +455,24 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
                 "another {option}.",
                 name=name,
                 option="--rate",
+            )
+        )
+
+
+def _check_same_reading(project: Project, asked: PictureReading) -> None:
+    """Raises HandlensError where the pictures of the project that is there are read otherwise than is asked for."""
+    known = project.picture_reading or PictureReading()
+    changed = {
+        "--pages": asked.page not in ("first", known.page),
+        "--range": asked.ranged and (asked.low, asked.high) != (known.low, known.high),
+        "--bands": bool(asked.bands) and asked.bands != known.bands,
+    }
+    for option in (option for option, differs in changed.items() if differs):
+        raise HandlensError(
+            msg(
+                "“{name}” is already a project, and how its pictures are read cannot change. Choose another project "
+                "name for another {option}.",
+                name=project.name,
+                option=option,
             )
         )

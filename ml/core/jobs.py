@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args
 
 from ml.core.events import Event
 from ml.core.plugins import plugin_modules
-from ml.core.types import KindName, LabelColumns, PageChoice, Preset, Windowing
+from ml.core.types import KindName, LabelColumns, Levels, PageChoice, PictureReading, Preset, Windowing
 
 StopRequest = Literal["", "stop", "first", "cancel", "leave"]
 
@@ -73,6 +73,9 @@ class ScanJob:
 
     `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
 
+    `value_range` and `bands`: the values from black to white of pictures with more than 8 bits, and the bands of those
+    with more than three, where a person chose them. `reading` is that of the project that the files are to join.
+
     `columns`: those of the label tables, where a person chose them.
     """
 
@@ -85,6 +88,9 @@ class ScanJob:
     unlabelled: bool = False
     columns: LabelColumns | None = None
     page: PageChoice = "first"
+    value_range: Levels | None = None
+    bands: tuple[int, ...] = ()
+    reading: PictureReading | None = None
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

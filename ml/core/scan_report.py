@@ -10,6 +10,7 @@ from ml.core.types import (
     KindName,
     LabelColumns,
     LabelSpan,
+    Levels,
     PictureReading,
     Reading,
     Split,
@@ -19,9 +20,11 @@ from ml.core.types import (
     Windowing,
 )
 
-Remark = Literal["cut", "cancels", "pages", "deep", "clear"]
+Remark = Literal["cut", "cancels", "pages", "deep", "window", "bands", "clear"]
 """What decoding a file showed that a person should know: it is damaged and used up to there; its channels cancel each
-other; it has several pages; its values go beyond 8 bits; what is transparent in it would have hidden the rest."""
+other; it has several pages; its values go beyond 8 bits; its file names a window of
+values; it has more than three bands; what is transparent in it would
+have hidden the rest."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,10 @@ class PictureLook:
     """Different levels."""
     signature: bytes
     """The picture in 8 × 8 pixels; empty where it is not known."""
+    white: float = 0.0
+    """Share of the middle that is plain white where the rest of the picture is not, as in a glare; else 0."""
+    black: float = 0.0
+    """The same for plain black."""
     camera: str = ""
     day: str = ""
 
@@ -85,6 +92,14 @@ class FoundFile:
     """The parts of a log between its pauses; empty where its times leave the pauses out."""
     remarks: tuple[Remark, ...] = ()
     look: PictureLook | SoundLook | None = None
+    levels: Levels | None = None
+    """The usual least and greatest value of a picture with more than 8 bits."""
+    bands: int = 0
+    """How many bands a picture has, where these are more than three."""
+    band_levels: tuple[Levels | None, ...] = ()
+    """`levels` of each of these bands."""
+    windowed: bool = False
+    """A picture is shown through the window that its file names, unless the reading says otherwise."""
 
     @property
     def end(self) -> float:

@@ -66,18 +66,27 @@ class PictureReading:
     """How pictures with more than 8 bits, or with several pages, become 8-bit samples.
 
     `low` and `high` are the values that become 0 and 255 in all pictures of a project; where they are the same, each
-    picture has the range of its own depth.
+    picture has the range of its own depth. `bands` are those, from 1, that become red, green and blue in pictures with
+    more than three; empty for the first three. `windows`: DICOM files that name a window of values are shown through it
+    whatever the range.
     """
 
     low: float = 0.0
     high: float = 0.0
     page: PageChoice = "first"
+    bands: tuple[int, ...] = ()
+    windows: bool = True
 
     @property
     def ranged(self) -> bool:
         """Whether all pictures share one range."""
         return self.high > self.low
 
+
+FIRST_BANDS = (1, 2, 3)
+"""The bands that are red, green and blue where nobody chose others."""
+Levels = tuple[float, float]
+"""The usual least and greatest value of a picture with more than 8 bits, or of one of its bands."""
 
 Reading = Windowing | PictureReading
 """How files become samples."""

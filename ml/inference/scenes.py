@@ -91,7 +91,7 @@ def map_scene(
 
     Raises UnreadableError, HandlensError and StopRequestedError.
     """
-    with open_scene(path) as scene:
+    with open_scene(path, model.info.picture_reading) as scene:
         edge = min(tile or model.info.size, scene.width, scene.height)
         return _Mapping(model, scene, edge).run(path, progress)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,22 @@ from PIL import Image
 
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
-from ml.core.types import PictureReading
-from ml.media.pixels import INVERTED, LEVELS, known, levels_of, to_bytes, whole_range
+from ml.core.types import FIRST_BANDS, PictureReading
+from ml.media.pixels import (
+    BAND_LEVELS,
+    BANDS,
+    INVERTED,
+    LEVELS,
+    PLAIN_COLOURS,
+    VALUES,
+    WINDOWED,
+    known,
+    levels_of,
+    many_bands,
+    sample_of,
+    to_bytes,
+    whole_range,
+)
 
 MAX_BYTES = 950_000_000
 """What one picture may need in memory."""
@@ -135,8 +149,10 @@ def _dicom(path: Path, reading: PictureReading | None, frame: int) -> Image.Imag
 
 
 def _grey_dicom(values: NDArray[Any], data: Any, pixels: Any, reading: PictureReading | None) -> Image.Image:
-    """One channel as the file's window shows it, or in the range of the project where it has no window."""
-    if "WindowCenter" not in data and "VOILUTSequence" not in data:
+    """One channel as the file's window shows it, or in the range of the project where that is to be used or there is
+    no window."""
+    ranged = reading is not None and reading.ranged and not reading.windows
+    if ranged or ("WindowCenter" not in data and "VOILUTSequence" not in data):
         return _pictured(values, reading, keep_grey=True)
     shown = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float32)
     low, high = float(shown.min()), float(shown.max())
@@ -147,7 +163,10 @@ def _grey_dicom(values: NDArray[Any], data: Any, pixels: Any, reading: PictureRe
     grey = to_bytes(shown, low, max(high, low + 1e-6))
     if data.PhotometricInterpretation == "MONOCHROME1":
         grey = 255 - grey
-    return Image.fromarray(grey)
+    image = Image.fromarray(grey)
+    own = known(values, None)
+    image.info |= {WINDOWED: True, LEVELS: levels_of(own), VALUES: sample_of(own)}
+    return image
 
 
 def _first(value: Any) -> float:
@@ -163,7 +182,7 @@ def _tiff(path: Path, reading: PictureReading | None, frame: int) -> Image.Image
     with tifffile.TiffFile(path) as file:
         page = file.pages[min(frame, len(file.pages) - 1)]
         _check(page.size * page.dtype.itemsize)
-        if page.photometric not in _PLAIN_COLOURS and page.samplesperpixel > 1:
+        if page.photometric not in PLAIN_COLOURS and page.samplesperpixel > 1:
             raise UnreadableError(
                 msg(
                     "The colours of this {format} picture are stored in a way that cannot be read. Save it as PNG.",
@@ -179,7 +198,8 @@ def _tiff(path: Path, reading: PictureReading | None, frame: int) -> Image.Image
         if page.planarconfig == 2 and values.ndim == 3:
             values = np.moveaxis(values, 0, -1)
         no_data = page.nodata if "GDAL_NODATA" in page.tags else None
-        image = _pictured(values, reading, no_data=no_data, inverted=page.photometric == 0)
+        bands = many_bands(page.samplesperpixel, tuple(map(int, page.extrasamples)))
+        image = _pictured(values, reading, no_data=no_data, inverted=page.photometric == 0, bands=bands)
         image.info[FRAMES] = sum(each.shape == page.shape for each in file.pages)
         turned = page.tags.get(_ORIENTATION)
         if turned is not None:
@@ -188,8 +208,6 @@ def _tiff(path: Path, reading: PictureReading | None, frame: int) -> Image.Image
 
 
 _ORIENTATION = 274
-_PLAIN_COLOURS = (0, 1, 2)
-"""White is zero, black is zero, RGB."""
 
 
 def _pictured(
@@ -199,8 +217,19 @@ def _pictured(
     no_data: float | None = None,
     inverted: bool = False,
     keep_grey: bool = False,
+    bands: int = 0,
 ) -> Image.Image:
-    """Return values (h, w) or (h, w, bands) as a picture: one band as it is, of more the first three as RGB."""
+    """Return values (h, w) or (h, w, bands) as a picture: one band as it is, of more the first three as RGB.
+
+    `bands`: how many there are where these are more than three; then those of `reading` are used.
+    """
+    if bands:
+        image = _pictured(_chosen_bands(values, bands, reading), reading, no_data=no_data, inverted=inverted)
+        image.info[BANDS] = bands
+        if LEVELS in image.info:
+            each = (known(values[:, :, band], no_data) for band in range(bands))
+            image.info[BAND_LEVELS] = tuple(map(levels_of, each))
+        return image
     if values.ndim == 3:
         values = values[:, :, 0] if values.shape[2] < 3 else values[:, :, :3]
     if values.ndim != 2 and (values.ndim != 3 or keep_grey):
@@ -224,8 +253,28 @@ def _pictured(
         low, high = whole_range(least, most, fractions=values.dtype.kind == "f")
     image = Image.fromarray(to_bytes(deep, low, high))
     if levels is not None:
-        image.info[LEVELS] = levels
+        image.info[LEVELS], image.info[VALUES] = levels, sample_of(deep)
     return image
+
+
+def _chosen_bands(values: NDArray[Any], count: int, reading: PictureReading | None) -> NDArray[Any]:
+    """Return the three bands that become red, green and blue."""
+    chosen = FIRST_BANDS if reading is None or not reading.bands else reading.bands
+    check_bands(chosen, count)
+    return values[:, :, [band - 1 for band in chosen]]
+
+
+def check_bands(chosen: Sequence[int], count: int) -> None:
+    """Raise UnreadableError where a picture has not all the bands that are used."""
+    if max(chosen) > count:
+        raise UnreadableError(
+            msg(
+                "This picture has only {count} bands, but band {band} is used of the others. Leave it out, or create "
+                "the project again with other bands.",
+                count=count,
+                band=max(chosen),
+            )
+        )
 
 
 def _check(size: int) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
+from ml.core.preferences import preference
 
 if sys.platform != "win32":
     import resource
@@ -30,7 +31,9 @@ NO_SOUND = msg("The file holds no sound that can be played.")
 _DAMAGED = msg("The recording is damaged and cannot be decoded.")
 
 ENVIRONMENT = "HANDLENS_FFMPEG"
-"""Names the program where it is not on the PATH."""
+"""Names the program where it is not on the PATH. It goes before the settings of the window."""
+PREFERENCE = "ffmpeg"
+"""The key of the program in the settings of the window, which all processes read."""
 
 _DEMUXERS = (
     "aac,ac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mlp,mov,mp3,mpc,"
@@ -86,11 +89,21 @@ def has_index(path: Path) -> bool:
     return start[4:8] in _ISO_BOXES or start.startswith(b"\x1a\x45\xdf\xa3")
 
 
-@cache
 def find_ffmpeg() -> Path | None:
-    """Return the program: named in the environment, beside a packaged Handlens, on the PATH, or of imageio-ffmpeg."""
+    """Return the program: named in the environment or in the settings, or else what `find_by_itself` finds."""
+    chosen = preference(PREFERENCE)
+    for name in (os.environ.get(ENVIRONMENT), chosen):
+        found = shutil.which(name) if isinstance(name, str) and name else None
+        if found is not None:
+            return Path(found)
+    return find_by_itself()
+
+
+@cache
+def find_by_itself() -> Path | None:
+    """Return the program beside a packaged Handlens, on the PATH, or of imageio-ffmpeg."""
     packaged = str(Path(getattr(sys, "_MEIPASS", "")) / "ffmpeg" / "ffmpeg") if hasattr(sys, "_MEIPASS") else None
-    for name in (os.environ.get(ENVIRONMENT), packaged, "ffmpeg"):
+    for name in (packaged, "ffmpeg"):
         found = shutil.which(name) if name else None
         if found is not None:
             return Path(found)

@@ -21,10 +21,10 @@ from ml.core.errors import UnreadableError
 from ml.core.messages import Message, msg
 from ml.core.regular_files import check_regular
 from ml.core.scan_report import PictureLook, Remark
-from ml.core.types import PageChoice, PictureReading
+from ml.core.types import Levels, PageChoice, PictureReading
 from ml.media.decoders import DECODED_SUFFIXES, FRAMES, RAW_SUFFIXES, decode, recognised
 from ml.media.look import picture_look
-from ml.media.pixels import deep_levels, hides_white, is_plain, to_rgb
+from ml.media.pixels import BAND_LEVELS, WINDOWED, band_count, deep_levels, deep_sample, hides_white, is_plain, to_rgb
 
 MAX_PIXELS = 120_000_000
 """Enough for a 108-megapixel phone; a file that claims more is rejected before decoding."""
@@ -76,8 +76,14 @@ class ImageFacts:
     width: int
     height: int
     look: PictureLook | None = None
-    levels: tuple[float, float] | None = None
+    levels: Levels | None = None
     """The usual least and greatest value, where there are more than 8 bits."""
+    bands: int = 0
+    """How many bands there are, where these are more than three."""
+    band_levels: tuple[Levels | None, ...] = ()
+    """`levels` of each of these bands."""
+    windowed: bool = False
+    """It is shown through the window that its file names."""
     remarks: tuple[Remark, ...] = ()
 
 
@@ -114,27 +120,50 @@ def squashed(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.array(_resized(Image.fromarray(pixels), (size, size), Image.Resampling.BILINEAR, None), dtype=np.uint8)
 
 
-def image_facts(path: Path) -> ImageFacts:
+def image_facts(path: Path, reading: PictureReading | None = None) -> ImageFacts:
     """Read the file to its last byte and return the size. Raises UnreadableError.
 
-    JPEGs are decoded at one eighth: every coefficient is still read, only the drawing is saved.
+    JPEGs are decoded at one eighth: every coefficient is still read, only the drawing is saved. Of `reading`, only the
+    page and the bands are used.
     """
     remarks: dict[Remark, bool] = {}
-    levels = None
-    with _opened(path, None) as image:
+    levels, bands, band_levels, windowed = None, 0, (), False
+    with _opened(path, reading) as image:
         width, height = image.size
         reduced = image.draft(None, (1, 1)) is not None
         image.load()
         if not reduced:
             width, height = image.size
             _probe_colours(image)
-            levels = deep_levels(image)
-            remarks = {"deep": levels is not None, "clear": hides_white(image), "pages": _frames(image) > 1}
-        look = picture_look(image, levels)
+            levels, bands = deep_levels(image), band_count(image)
+            band_levels = image.info.get(BAND_LEVELS, ())
+            windowed = bool(image.info.get(WINDOWED))
+            remarks = {"deep": levels is not None and not windowed, "window": windowed, "bands": bands > 0}
+            remarks |= {"clear": hides_white(image), "pages": _frames(image) > 1}
+        look = picture_look(image, None if windowed else levels)
         if _orientation(image) >= 5:
             width, height = height, width
     present = tuple(remark for remark, holds in remarks.items() if holds)
-    return ImageFacts(width=width, height=height, look=look, levels=levels, remarks=present)
+    return ImageFacts(
+        width=width,
+        height=height,
+        look=look,
+        levels=levels,
+        bands=bands,
+        band_levels=band_levels,
+        windowed=windowed,
+        remarks=present,
+    )
+
+
+def sample_values(path: Path, reading: PictureReading | None = None) -> NDArray[np.float32]:
+    """Return some values (n,) of a picture with more than 8 bits as they are in the file; none for other pictures.
+
+    They are of the page and the bands of `reading`. Raises UnreadableError.
+    """
+    with _opened(path, reading) as image:
+        image.load()
+        return deep_sample(image)
 
 
 def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -> NDArray[np.uint8]:
@@ -183,7 +212,7 @@ def _decoded(path: Path, reading: PictureReading | None) -> Image.Image:
         return otherwise
     try:
         _check_cost(image)
-        if _loses_depth(image):
+        if _loses_depth(image) or (reading is not None and reading.bands and band_count(image)):
             with contextlib.suppress(UnreadableError):
                 otherwise = _decoded_otherwise(path, reading, page)
                 if otherwise is not None:

@@ -20,7 +20,7 @@ from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
 from ml.core.scan_report import PictureLook, Remark, SoundLook
-from ml.core.types import KindName, PictureReading, Reading, Windowing
+from ml.core.types import KindName, Levels, PictureReading, Reading, Windowing
 from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
 from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
 from ml.media.levels import shared_range
@@ -47,8 +47,14 @@ class FileFacts:
     rate: float = 0
     channels: int = 0
     log: LogFacts | None = None
-    levels: tuple[float, float] | None = None
+    levels: Levels | None = None
     """The usual least and greatest value of a picture with more than 8 bits."""
+    bands: int = 0
+    """How many bands a picture has, where these are more than three."""
+    band_levels: tuple[Levels | None, ...] = ()
+    """`levels` of each of these bands."""
+    windowed: bool = False
+    """A picture is shown through the window that its file names."""
     remarks: tuple[Remark, ...] = ()
     look: PictureLook | SoundLook | None = None
 
@@ -75,6 +81,10 @@ class SampleKind(ABC):
     @abstractmethod
     def probe(self, path: Path) -> FileFacts:
         """Decode a file in full. Raises UnreadableError. Runs in a child process, see `ml.media.probing`."""
+
+    def probe_as(self, path: Path, reading: PictureReading | None) -> FileFacts:  # noqa: ARG002 - pictures need it
+        """Do the same with the page and the bands of `reading`, where files have several."""
+        return self.probe(path)
 
     def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:  # noqa: ARG002 - others need them
         """Return how files are cut; None where they are not, or where their columns decide (`shares_columns`)."""
@@ -146,9 +156,19 @@ class Images(SampleKind):
     input_name = "pixels"
 
     def probe(self, path: Path) -> FileFacts:
-        facts = image_facts(path)
+        return self.probe_as(path, None)
+
+    def probe_as(self, path: Path, reading: PictureReading | None) -> FileFacts:
+        facts = image_facts(path, reading)
         return FileFacts(
-            width=facts.width, height=facts.height, levels=facts.levels, remarks=facts.remarks, look=facts.look
+            width=facts.width,
+            height=facts.height,
+            levels=facts.levels,
+            bands=facts.bands,
+            band_levels=facts.band_levels,
+            windowed=facts.windowed,
+            remarks=facts.remarks,
+            look=facts.look,
         )
 
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:

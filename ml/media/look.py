@@ -16,6 +16,15 @@ _EDGE = 160
 _SIGNATURE = 8
 _RARE = 1e-4
 """Grey levels of a smaller share of the pixels do not count."""
+_SMALLEST = 16
+"""Pixels of a side from which a picture has a middle."""
+_END = 1
+"""Levels from plain white or black that count as it: JPEG changes plain areas by so much."""
+_BOTH_ENDS = 0.1
+_AROUND = 0.5
+"""Up to this ratio of its share around the middle to that in it, white or black is no ground."""
+_FADING, _EVEN = 32, 0.5
+"""So many levels next to the end hold at least this part of what they would if all levels were as frequent."""
 _VALUES = 1 << 13
 """Of a block of sound so many are looked at."""
 _FULL_SCALE = 0.999
@@ -34,6 +43,7 @@ def picture_look(image: Image.Image, levels: tuple[float, float] | None = None) 
     widest = int((most - least).argmax())
     below = channels[widest].cumsum()
     camera, day = _taken_by(image)
+    white, black = _lost_middle(small, grey)
     return PictureLook(
         low=int(below.searchsorted(0.005 * pixels)),
         high=int(below.searchsorted(0.995 * pixels)),
@@ -41,9 +51,39 @@ def picture_look(image: Image.Image, levels: tuple[float, float] | None = None) 
         most=int(most[widest]),
         levels=int((channels > _RARE * pixels).sum(axis=1).max()),
         signature=grey.resize((_SIGNATURE, _SIGNATURE), Image.Resampling.BOX).tobytes(),
+        white=white,
+        black=black,
         camera=camera,
         day=day,
     )
+
+
+def _lost_middle(small: Image.Image, grey: Image.Image) -> tuple[float, float]:
+    """The shares of the middle that were exposed too brightly and too darkly; 0 where that may be meant.
+
+    White or black that reaches the edges is a ground, and both in one picture are a drawing. A white sign has no
+    bright greys around it, as a glare has.
+    """
+    pixels, levels = np.asarray(small), np.asarray(grey)
+    if min(levels.shape) < _SMALLEST:
+        return 0.0, 0.0
+    channels = pixels if pixels.ndim == 3 else pixels[:, :, None]
+    white, black = channels.min(axis=2) >= 255 - _END, channels.max(axis=2) <= _END
+    if min(white.mean(), black.mean()) >= _BOTH_ENDS:
+        return 0.0, 0.0
+    return _in_middle(white, 255 - levels), _in_middle(black, levels)
+
+
+def _in_middle(lost: NDArray[np.bool_], away: NDArray[np.uint8]) -> float:
+    """The share of the middle that is lost. `away`: by how many grey levels each pixel is from plain white or black."""
+    height, width = lost.shape
+    middle = lost[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    around = (lost.sum() - middle.sum()) / (lost.size - middle.size)
+    if not middle.any() or around > _AROUND * middle.mean():
+        return 0.0
+    rest = away[~lost]
+    fading = float((rest <= _FADING).mean()) if rest.size else 0.0
+    return float(middle.mean()) if fading >= _EVEN * _FADING / 255 else 0.0
 
 
 def _small(image: Image.Image, reading: PictureReading | None) -> Image.Image:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from ml.core.types import PictureReading
+from ml.core.types import FIRST_BANDS, Levels, PictureReading
 
 PLAIN_MODES = frozenset({"RGB", "L", "1"})
 """Modes that Pillow itself turns into RGB without loss, when nothing is transparent."""
@@ -18,8 +18,16 @@ DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _STRIP_PIXELS = 4_000_000
 _DEPTHS = (8, 12, 16)
 _PHOTOMETRIC, _BITS_PER_SAMPLE, _EXTRA_SAMPLES, NO_DATA_TAG, _WHITE_IS_ZERO = 262, 258, 338, 42113, 0
-INVERTED, LEVELS = "inverted", "levels"
-"""What a decoder notes in `info`: small values are bright; the usual values before the picture became 8 bits deep."""
+_SAMPLES_PER_PIXEL, _TRANSPARENCY = 277, (1, 2)
+PLAIN_COLOURS = (0, 1, 2)
+"""How a TIFF says that white is zero, black is zero, or the bands are red, green and blue."""
+INVERTED, LEVELS, VALUES = "inverted", "levels", "values"
+"""What a decoder notes in `info`: small values are bright; the usual values before the picture became 8 bits deep, and
+some of these values."""
+WINDOWED = "windowed"
+"""It is shown through the window that its file names."""
+BANDS, BAND_LEVELS = "bands", "band levels"
+"""How many bands a picture with more than three has, and the usual values of each."""
 _NEARLY_WHITE = 250
 _ABSURD = 1e30
 _USUAL_NO_DATA = (-9999.0, -99999.0, -32768.0, -32767.0)
@@ -155,18 +163,33 @@ def no_data_of(image: Image.Image) -> float | None:
         return None
 
 
-def levels_of(values: NDArray[np.float32]) -> tuple[float, float] | None:
+def levels_of(values: NDArray[np.float32]) -> Levels | None:
     """Return the least and the greatest usual value, regardless of a few stuck pixels; None where there is none."""
-    step = max(1, math.isqrt(values.size // _ENOUGH_VALUES))
-    sample = values[::step, ::step].ravel() if values.ndim > 1 else values[:: step * step]
-    finite = sample[np.isfinite(sample)]
-    if not finite.size:
+    sample = sample_of(values)
+    if not sample.size:
         return None
-    low, high = np.quantile(finite, _USUAL)
+    low, high = np.quantile(sample, _USUAL)
     return float(low), float(high)
 
 
-def deep_levels(image: Image.Image) -> tuple[float, float] | None:
+def sample_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return some of the values (n,), evenly spread, without those that are unknown."""
+    step = max(1, math.isqrt(values.size // _ENOUGH_VALUES))
+    sample = values[::step, ::step].ravel() if values.ndim > 1 else values[:: step * step]
+    return sample[np.isfinite(sample)]
+
+
+def deep_sample(image: Image.Image) -> NDArray[np.float32]:
+    """Return some of the values (n,) of a decoded picture with more than 8 bits; none for others."""
+    stored = image.info.get(VALUES)
+    if isinstance(stored, np.ndarray):
+        return np.asarray(stored, dtype=np.float32)
+    if image.mode not in DEEP_MODES:
+        return np.zeros(0, dtype=np.float32)
+    return sample_of(known(np.asarray(image), no_data_of(image)))
+
+
+def deep_levels(image: Image.Image) -> Levels | None:
     """Return the usual values of a decoded picture with more than 8 bits, see `levels_of`; None for others."""
     stored = image.info.get(LEVELS)
     if isinstance(stored, tuple):
@@ -205,6 +228,24 @@ def _extremes(image: Image.Image) -> tuple[float, float]:
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     return (low, high) if low <= high else (0.0, 1.0)
+
+
+def band_count(image: Image.Image) -> int:
+    """Return how many bands a picture has where these are more than three, not counting transparency; else 0."""
+    noted = image.info.get(BANDS)
+    if isinstance(noted, int):
+        return noted
+    count = _tag(image, _SAMPLES_PER_PIXEL)
+    if not isinstance(count, int) or _tag(image, _PHOTOMETRIC) not in PLAIN_COLOURS:
+        return 0
+    return many_bands(count, getattr(image, "tag_v2", {}).get(_EXTRA_SAMPLES, ()))
+
+
+def many_bands(count: int, extra: object) -> int:
+    """Return the number of bands of `count` values of each pixel; 0 up to three. `extra`: what the later ones are."""
+    further = extra if isinstance(extra, tuple) else (extra,)
+    bands = count - sum(int(what) in _TRANSPARENCY for what in further if isinstance(what, int))
+    return bands if bands > len(FIRST_BANDS) else 0
 
 
 def _tag(image: Image.Image, number: int) -> object:

@@ -20,6 +20,8 @@ from PIL import Image
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import msg
 from ml.core.regular_files import check_regular
+from ml.core.types import FIRST_BANDS, PictureReading
+from ml.media.decoders import check_bands
 from ml.media.images import load_image, silence_pillow
 
 LARGE = 4_000
@@ -116,12 +118,15 @@ def can_georeference() -> bool:
 
 
 @contextlib.contextmanager
-def open_scene(path: Path) -> Iterator[LargePicture]:
-    """Open a picture of any size. Raises UnreadableError, and HandlensError where rasterio is needed and missing."""
+def open_scene(path: Path, reading: PictureReading | None = None) -> Iterator[LargePicture]:
+    """Open a picture of any size, with the range and the bands of `reading` where it has some.
+
+    Raises UnreadableError, and HandlensError where rasterio is needed and missing.
+    """
     check_regular(path)
     if not can_georeference():
         try:
-            yield _Whole(load_image(path))
+            yield _Whole(load_image(path, reading))
         except UnreadableError as error:
             if scene_size(path) != "scene":
                 raise
@@ -134,18 +139,18 @@ def open_scene(path: Path) -> Iterator[LargePicture]:
                 details=repr(error),
             ) from error
         return
-    whole = None if path.suffix.lower() in _READ_BY_ROWS else _whole(path)
+    whole = None if path.suffix.lower() in _READ_BY_ROWS else _whole(path, reading)
     if whole is not None:
         yield whole
         return
-    with _opened(path) as scene:
+    with _opened(path, reading) as scene:
         yield scene
 
 
-def _whole(path: Path) -> LargePicture | None:
+def _whole(path: Path, reading: PictureReading | None) -> LargePicture | None:
     """Return the picture in memory, the right way up as a camera meant it; None if it is too large for that."""
     try:
-        return _Whole(load_image(path))
+        return _Whole(load_image(path, reading))
     except UnreadableError:
         if scene_size(path) != "scene" or path.suffix.lower() not in _DRIVERS:
             raise
@@ -165,7 +170,7 @@ class _Whole:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[LargePicture]:
+def _opened(path: Path, reading: PictureReading | None) -> Iterator[LargePicture]:
     import rasterio  # an extra
     from rasterio.errors import NotGeoreferencedWarning
 
@@ -173,7 +178,10 @@ def _opened(path: Path) -> Iterator[LargePicture]:
         try:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES))
             warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
-            scene = _Raster(stack.enter_context(rasterio.open(path.absolute(), driver=_DRIVERS[path.suffix.lower()])))
+            dataset = rasterio.open(path.absolute(), driver=_DRIVERS[path.suffix.lower()])
+            scene = _Raster(stack.enter_context(dataset), reading)
+        except UnreadableError:
+            raise
         except Exception as error:  # GDAL's errors, and what a crafted file provokes
             raise UnreadableError(msg("The picture is damaged and cannot be decoded."), details=repr(error)) from error
         yield scene
@@ -182,17 +190,18 @@ def _opened(path: Path) -> Iterator[LargePicture]:
 class _Raster:
     """A picture that rasterio reads by rows."""
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, reading: PictureReading | None) -> None:
         self.width, self.height = int(dataset.width), int(dataset.height)
         self.geo = _geo_reference(dataset)
         self._dataset = dataset
-        self._bands = _colour_bands(dataset)
+        self._bands = _colour_bands(dataset, reading)
         self._palette = _palette(dataset) if len(self._bands) == 1 else None
         self._masked = any(
             "all_valid" not in {flag.name for flag in dataset.mask_flag_enums[band - 1]} for band in self._bands
         )
         deep = any(dataset.dtypes[band - 1] != "uint8" for band in self._bands)
-        self._range = _value_range(dataset, self._bands) if deep else None
+        shared = None if reading is None or not reading.ranged else (reading.low, reading.high)
+        self._range = (shared or _value_range(dataset, self._bands)) if deep else None
 
     def rows(self, first: int, last: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
         window = ((first, last), (0, self.width))
@@ -210,8 +219,14 @@ class _Raster:
         return np.ascontiguousarray(np.broadcast_to(values, (*values.shape[:2], 3))), valid
 
 
-def _colour_bands(dataset: Any) -> list[int]:
-    """Return red, green and blue, or the first three bands, or the first one."""
+def _colour_bands(dataset: Any, reading: PictureReading | None) -> list[int]:
+    """Return the bands of `reading` where there are more than three, else red, green and blue, or the first ones.
+
+    Raises UnreadableError.
+    """
+    if reading is not None and reading.bands and dataset.count > len(FIRST_BANDS):
+        check_bands(reading.bands, dataset.count)
+        return list(reading.bands)
     names = [colour.name for colour in dataset.colorinterp]
     if all(name in names for name in ("red", "green", "blue")):
         return [names.index(name) + 1 for name in ("red", "green", "blue")]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ml.core.errors import HandlensError
 from ml.core.messages import msg
-from ml.core.stored_reading import reading_in
+from ml.core.stored_reading import reading_in, reading_values
 from ml.core.stored_windowing import windowing_in
 from ml.core.types import KindName, PictureReading, Reading, TaskName, Windowing
 from ml.core.untrusted import (
@@ -121,6 +121,8 @@ class ModelInfo:
             del values["task_name"]
         if self.picture_reading is None:
             del values["picture_reading"]
+        else:
+            values["picture_reading"] = reading_values(self.picture_reading)
         if values["windowing"] is not None:
             del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)

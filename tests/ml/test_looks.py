@@ -111,6 +111,40 @@ def test_silent_clipped_and_louder_recordings(tmp_path: Path) -> None:
     assert any("“frog” differs from the other classes in loudness" in sentence for sentence in found)
 
 
+def glare(rng: np.random.Generator) -> NDArray[np.float64]:
+    y, x = np.indices((20, 20)) - 9.5
+    return 420 - 30 * np.hypot(x, y) + rng.normal(0, 4, (20, 20))
+
+
+def test_a_class_that_is_lost_in_glare_or_in_the_dark_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path / "cat", glare)
+    pictures(tmp_path / "horse", lambda rng: 255 - glare(rng))
+    pictures(tmp_path / "elephant", noise)
+    pictures(tmp_path / "elephant", glare, count=2, name="bright{}.png")
+    found = {sentence: paths for sentence, paths in said(scanned(tmp_path, "images")).items() if "exposed" in sentence}
+    assert {sentence[: sentence.index(" in the middle")]: len(paths) for sentence, paths in found.items()} == {
+        "Most pictures of “cat” are plain white": 6,
+        "Most pictures of “horse” are plain black": 6,
+    }
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        lambda rng: np.where(rng.random((20, 20)) < 0.1, 30.0, 255.0),  # a drawing on white
+        lambda rng: np.where(np.hypot(*(np.indices((20, 20)) - 9.5)) < 6, 255.0, noise(rng) * 0.5),  # a white sign
+        lambda rng: np.where(np.hypot(*(np.indices((20, 20)) - 9.5)) < 6, noise(rng), 255.0),  # cut out, on white
+        lambda _rng: np.where(np.hypot(*(np.indices((20, 20)) - 9.5)) < 6, 255.0, 0.0),  # black and white
+        lambda rng: glare(rng) - 200,  # bright, and all of it there
+    ],
+    ids=["drawing", "sign", "cut out", "silhouette", "bright"],
+)
+def test_white_that_may_be_meant_is_not_called_lost(tmp_path: Path, pixels: Pixels) -> None:
+    pictures(tmp_path / "cat", pixels)
+    pictures(tmp_path / "horse", noise)
+    assert not [sentence for sentence in said(scanned(tmp_path, "images")) if "exposed" in sentence]
+
+
 def test_pictures_that_are_all_alike(tmp_path: Path) -> None:
     for name in ("cat", "horse"):
         pictures(tmp_path / name, lambda rng: np.indices((20, 20)).sum(axis=0) * 5.0 + (rng.random((20, 20)) < 0.02))

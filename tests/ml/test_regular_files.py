@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ml.core import terminal_language
+from ml.core import preferences, terminal_language
 from ml.core.errors import HandlensError, UnreadableError
 from ml.core.messages import english
 from ml.core.regular_files import NOT_A_FILE, check_regular
@@ -59,7 +59,7 @@ def test_a_pipe_is_named_where_it_is_no_model(opened: Callable[[Path], object], 
 
 
 def test_preferences_that_are_a_pipe_choose_no_language(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal_language, "preferences_file", lambda: pipe)
+    monkeypatch.setattr(preferences, "preferences_file", lambda: pipe)
     assert terminal_language.preferred_language() == ""
 
 

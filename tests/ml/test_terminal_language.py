@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from ml.commands.usage import WrongUsageError, told_of
-from ml.core import messages, terminal_language
+from ml.core import messages, preferences, terminal_language
 from ml.core.backbone_catalog import OFFERED
 from ml.core.jobs import EARS, FRONTS
 from ml.core.messages import PSEUDO, Message, msg
@@ -248,13 +248,13 @@ def test_preferences_are_read_as_qt_writes_them(
 def test_preferences_are_where_qt_puts_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("APPDATA", str(tmp_path))
-    assert terminal_language.preferences_file() == tmp_path / "Handlens" / "studio.ini"
+    assert preferences.preferences_file() == tmp_path / "Handlens" / "studio.ini"
     for platform in ("linux", "darwin"):
         monkeypatch.setattr(sys, "platform", platform)
         monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-        assert terminal_language.preferences_file() == Path.home() / ".config" / "Handlens" / "studio.ini"
+        assert preferences.preferences_file() == Path.home() / ".config" / "Handlens" / "studio.ini"
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-        assert terminal_language.preferences_file() == tmp_path / "Handlens" / "studio.ini"
+        assert preferences.preferences_file() == tmp_path / "Handlens" / "studio.ini"
 
 
 def test_the_window_stores_its_language_there(tmp_path: Path) -> None:

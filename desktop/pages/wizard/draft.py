@@ -11,6 +11,8 @@ from ml.api import (
     KindName,
     LabelColumns,
     Message,
+    PageChoice,
+    PictureReading,
     ScanReport,
     SplitPlan,
     TaskName,
@@ -24,6 +26,8 @@ from ml.api import (
     may_be_labelled,
     plan_split,
     problem,
+    proposed_range,
+    read_otherwise,
     samples_by_file,
 )
 
@@ -45,6 +49,10 @@ class Draft:
     """No sub-folder names a class: the user will label the files."""
     rate: float | None = None
     """Rows per second of logs, where the user sets it."""
+    page: PageChoice = "first"
+    value_range: tuple[float, float] | None = None
+    bands: tuple[int, ...] = ()
+    """Page, range and bands of the pictures, where the user chose them."""
     scanned: ScanReport | None = None
     """The result of the scan, for either task."""
     report: ScanReport | None = None
@@ -85,6 +93,20 @@ class Draft:
         """Use the result of a scan. A table with several classes per file makes the project multi-label."""
         self.scanned = report
         self.set_task("multi" if has_multilabel_tables(report) else "single")
+
+    def set_reading(self, reading: PictureReading) -> None:
+        """Read the pictures with another range or other bands."""
+        assert self.scanned is not None and self.report is not None
+        chosen = (reading.low, reading.high)
+        proposed = chosen == proposed_range(self.scanned, reading.bands) and reading.windows
+        self.value_range = chosen if reading.ranged and not proposed else None
+        self.bands = reading.bands
+        self.scanned = read_otherwise(self.scanned, reading)
+        self.set_task(self.report.task)
+
+    def forget_reading(self) -> None:
+        """Leave it to the scan how pictures are read: another folder has other pictures."""
+        self.page, self.value_range, self.bands = "first", None, ()
 
     def set_task(self, task: TaskName) -> None:
         """Choose single label or multi-label; the split follows."""

@@ -20,8 +20,21 @@ from desktop import style
 from desktop.i18n import counted_classes, msg, text, tr, trn
 from desktop.pages.wizard.draft import Draft, counted_report
 from desktop.pages.wizard.scan_result import ScanResult
+from desktop.widgets.scrolling import scrolling
 from desktop.workers.job_thread import JobThread
-from ml.api import Event, Failed, Progress, Runner, ScanJob, Scanned, ScanReport, Stopped, TaskName
+from ml.api import (
+    Event,
+    Failed,
+    PageChoice,
+    PictureReading,
+    Progress,
+    Runner,
+    ScanJob,
+    Scanned,
+    ScanReport,
+    Stopped,
+    TaskName,
+)
 
 STOPPED = msg("You stopped this before every file was read. Look again, or go back and choose another folder.")
 
@@ -45,11 +58,14 @@ class FoundPage(QWizardPage):
         self.progress.stop_button.clicked.connect(self._stop_scan)
         self.result.task_chosen.connect(self._on_task)
         self.result.table_chosen.connect(self._use_table)
+        self.result.reading.reading_chosen.connect(self._on_reading)
+        self.result.reading.page_chosen.connect(self._on_page)
         self.failure.again_button.clicked.connect(self._scan)
         self.failure.unlabelled_button.clicked.connect(self._scan_without_labels)
         self.result.unlabelled_chosen.connect(self._scan_without_labels)
         self._stack = QStackedWidget()
-        for part in (self.progress, self.result, self.failure):
+        self._scrolled_result = scrolling(self.result)
+        for part in (self.progress, self._scrolled_result, self.failure):
             self._stack.addWidget(part)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -62,7 +78,12 @@ class FoundPage(QWizardPage):
     def initializePage(self) -> None:
         if not self._draft.fits(self._draft.report):
             self._draft.unlabelled = False  # another folder may have classes
+            self._draft.forget_reading()
             self._scan()
+
+    def validatePage(self) -> bool:
+        self.result.reading.finish()
+        return True
 
     def cleanupPage(self) -> None:
         self._end_thread()
@@ -94,6 +115,9 @@ class FoundPage(QWizardPage):
             new=True,
             unlabelled=self._draft.unlabelled,
             columns=self._draft.columns,
+            page=self._draft.page,
+            value_range=self._draft.value_range,
+            bands=self._draft.bands,
         )
         self._thread = JobThread(job, self._runner, self)
         self._thread.happened.connect(self._on_event)
@@ -146,6 +170,19 @@ class FoundPage(QWizardPage):
         self.completeChanged.emit()
 
     @Slot(object)
+    def _on_reading(self, reading: PictureReading) -> None:
+        """Use another range or other bands: what was read of the files stays true."""
+        if self._draft.scanned is not None:
+            self._draft.set_reading(reading)
+            self._show_report()
+
+    @Slot(str)
+    def _on_page(self, page: PageChoice) -> None:
+        """Look again at another page of every picture."""
+        self._draft.page, self._draft.value_range = page, None
+        self._scan()
+
+    @Slot(object)
     def _use_table(self, table: Path) -> None:
         self.labels_chosen.emit(table)
         self._scan()
@@ -156,7 +193,7 @@ class FoundPage(QWizardPage):
         report, folder = self._draft.report, self._draft.folder
         assert report is not None and folder is not None
         self._head.setText(_headline(report))
-        self._stack.setCurrentWidget(self.result)
+        self._stack.setCurrentWidget(self._scrolled_result)
         self.result.show_report(report, folder, self._draft.plan)
 
     def _show_failure(self, sentence: str, *, one_class: bool = False) -> None:

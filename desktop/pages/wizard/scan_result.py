@@ -13,6 +13,7 @@ from desktop import style
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import counted_files, current_language, printable, text, tr
 from desktop.pages.wizard.label_files import use_table_text
+from desktop.pages.wizard.picture_reading import PictureReadingChoice
 from desktop.plain_text import button_text
 from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
@@ -53,6 +54,7 @@ class ScanResult(QWidget):
         self.unlabelled_button.setProperty("role", "link")
         self.unlabelled_button.setToolTip(tr("You label the files yourself and name the classes as you go"))
         self.unlabelled_button.clicked.connect(self.unlabelled_chosen)
+        self.reading = PictureReadingChoice()
         self.findings = FindingRows()
         self.findings.table_chosen.connect(self.table_chosen)
         self._tasks = Tasks(self)
@@ -65,6 +67,7 @@ class ScanResult(QWidget):
         column.addWidget(self.task)
         column.addWidget(self.bars, 1)
         column.addWidget(self.unlabelled_button, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self.reading)
         column.addWidget(self.findings)
         column.addStretch(0)
 
@@ -83,6 +86,7 @@ class ScanResult(QWidget):
         self.bars.setVisible(bool(rows))
         self.task.show_report(report)
         self.task.setVisible(bool(rows))
+        self.reading.show_report(report)
         self.findings.show_report(report, plan)
         self._request_examples(report, folder)
         if not report.class_counts and report.labels is None:
@@ -90,6 +94,7 @@ class ScanResult(QWidget):
 
     def shutdown(self) -> None:
         """End what runs in the background."""
+        self.reading.shutdown()
         self._tasks.close()
 
     def _request_examples(self, report: ScanReport, folder: Path) -> None:

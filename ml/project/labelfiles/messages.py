@@ -297,6 +297,8 @@ def _describe_columns(schema: LabelSchema) -> Message:
 def _describe_classes(schema: LabelSchema, column: Callable[[int | None], Message]) -> Message:
     if schema.one_hot:
         return nmsg("a column for {count} class", "a column for each of {count} classes", len(schema.labels))
+    if schema.by_person:
+        return msg("what each person says in {columns}", columns=tuple(map(column, schema.labels)))
     where = column(schema.labels[0])
     if schema.separator:
         between = _BETWEEN.get(schema.separator) or msg("“{sign}”", sign=schema.separator)

@@ -107,10 +107,16 @@ def read_labels(
         rows=sum(result.rows for result in matched),
         used=sum(len(result.matches) for result in matched),
         sequences=tuple(sequence for result in matched if (sequence := sequence_of(result))),
-        several_in_row=len({m.path for result in matched for m in result.matches if len(m.row.classes) > 1}),
+        several_in_row=len({m.path for result in matched for m in result.matches if _gives_several(m.row)}),
         columns=columns,
         issues=problems.issues(),
     )
+
+
+def _gives_several(row: LabelRow) -> bool:
+    """Whether a row gives several classes on purpose, and not several people one each."""
+    ballots = [classes for _person, classes in row.ballots] or [row.classes]
+    return any(len(classes) > 1 for classes in ballots)
 
 
 def _inside(source: Path, folder: Path, paths: Sequence[str]) -> list[Path]:
@@ -296,6 +302,7 @@ def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | M
     classes = _classes(cells, schema)
     if classes is None:
         return msg("the column of a class contains something other than 0 or 1")
+    ballots = _ballots(cells, schema)
     times = _times(cells, schema)
     if isinstance(times, Message):
         return times
@@ -310,16 +317,30 @@ def _row(line: int, cells: tuple[str, ...], schema: LabelSchema) -> LabelRow | M
         group=_text(cells, schema.group),
         split=_text(cells, schema.split),
         annotator=_text(cells, schema.annotator),
+        ballots=ballots,
     )
 
 
 def _classes(cells: tuple[str, ...], schema: LabelSchema) -> tuple[str, ...] | None:
+    if schema.by_person:
+        return tuple(dict.fromkeys(name for _person, classes in _ballots(cells, schema) for name in classes))
     if not schema.one_hot:
         return classes_in(_cell(cells, schema.labels[0]), schema.separator, schema.class_words)
     flags = [(schema.header[place], parse_flag(cells[place])) for place in schema.labels]
     if any(value is None for _name, value in flags):
         return None
     return tuple(class_name(name) for name, value in flags if value)
+
+
+def _ballots(cells: tuple[str, ...], schema: LabelSchema) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What each person says, without those who say nothing."""
+    if not schema.by_person:
+        return ()
+    said = (
+        (schema.header[place], classes_in(_cell(cells, place), schema.separator, schema.class_words))
+        for place in schema.labels
+    )
+    return tuple((person, classes) for person, classes in said if classes)
 
 
 def _times(cells: tuple[str, ...], schema: LabelSchema) -> tuple[float | None, float | None] | Message:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, msg
 from ml.core.phrases import listed
 from ml.core.types import LabelColumns
+from ml.project.labelfiles.annotators import annotator_columns
 from ml.project.labelfiles.cells import all_flags, class_words, quoted, separator_of, shortened
 from ml.project.labelfiles.columns import (
     ANNOTATOR,
@@ -225,16 +226,17 @@ class _Table:
         places = (file, *folders, start, end, length, offset, group, split, annotator)
         taken = {place for place in places if place is not None}
         chosen = label is not None
-        label = label if chosen else self._label(taken)
-        flags = self._flags(taken) if label is None or (not chosen and self._is_flag(label)) else ()
-        if label is None and not flags:
+        people = () if chosen or start is not None else self._people(taken - {annotator})
+        if people:
+            annotator = None
+        label = label if chosen or people else self._label(taken)
+        flags = self._flags(taken) if not people and (label is None or (not chosen and self._is_flag(label))) else ()
+        labels = people or flags or (() if label is None else (label,))
+        if not labels:
             return None
-        separator = ""
-        if label is not None and not flags:
-            separator = separator_of(set(self.cells[label]), plural=self.names[label] in PLURAL)
-        words: frozenset[str] = frozenset()
-        if label is not None and not flags and not separator:
-            words = class_words(self.cells[label])
+        cells = [] if flags else [cell for place in labels for cell in self.cells[place]]
+        separator = separator_of(set(cells), plural=self.names[labels[0]] in PLURAL)
+        words = class_words(cells) if not separator else frozenset()
         raven = {"begin time", "end time"} <= set(self.names) and not {"selection", "view"}.isdisjoint(self.names)
         header = words_of(self.header[start]) if start is not None and self.header else ()
         return LabelSchema(
@@ -244,8 +246,9 @@ class _Table:
             file=file,
             folders=folders,
             annotator=None if annotator == label else annotator,
-            labels=flags or ((label,) if label is not None else ()),
+            labels=labels,
             one_hot=bool(flags),
+            by_person=bool(people),
             separator=separator,
             class_words=words,
             start=start,
@@ -253,7 +256,7 @@ class _Table:
             length=length,
             offset=offset,
             unit=min(1.0, seconds_in_unit(header) or 1.0),  # “min” may stand for the least
-            group=None if group in {label, *flags} else group,
+            group=None if group in {label, *labels} else group,
             split=None if split == label else split,
         )
 
@@ -315,6 +318,13 @@ class _Table:
             return left[0] if len(left) == 1 else None
         words = [place for place in left if not self._is_number(place)]
         return next(iter(words or left), None)
+
+    def _people(self, taken: Collection[int | None]) -> tuple[int, ...]:
+        """The columns that each hold what one person says, where none is named as that of the class."""
+        free = [place for place in range(len(self.cells)) if place not in taken]
+        if not self.first or any(self.names[place] in LABEL and self._filled(place) for place in free):
+            return ()
+        return annotator_columns(self.names, self.cells, free)
 
     def _flags(self, taken: set[int]) -> tuple[int, ...]:
         found = [

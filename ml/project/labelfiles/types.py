@@ -32,6 +32,8 @@ class LabelSchema:
     labels: tuple[int, ...] = ()
     one_hot: bool = False
     """Each of `labels` is a class of its own and holds 1 or 0."""
+    by_person: bool = False
+    """Each of `labels` holds what one person says; the name of the column is the person."""
     separator: str = ""
     """Between several classes in one cell; "" where a cell holds one."""
     class_words: frozenset[str] = frozenset()
@@ -71,6 +73,8 @@ class LabelRow:
     group: str | None = None
     split: str | None = None
     annotator: str | None = None
+    ballots: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What each person says, where each has a column; `classes` is all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

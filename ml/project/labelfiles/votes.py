@@ -29,6 +29,10 @@ def votes_of(matched: Sequence[MatchedTable]) -> Ballots:
             row = match.row
             if row.start is not None or not row.classes:
                 continue
+            for person, classes in row.ballots:
+                named[match.path][person].append(classes)
+            if row.ballots:
+                continue
             if row.annotator is not None:
                 named[match.path][row.annotator].append(row.classes)
             elif result.table.schema.annotator is None:

@@ -10,7 +10,7 @@ from ml.core.disk import disk_reason
 from ml.core.errors import UnreadableError
 from ml.core.messages import msg
 from ml.core.regular_files import check_regular
-from ml.core.types import Stretch
+from ml.core.types import PictureReading, Stretch
 from ml.media.kinds import FileFacts, SampleKind
 
 _CHUNK = 1 << 20
@@ -27,9 +27,9 @@ class Examined:
     stretches: tuple[Stretch, ...] = ()
 
 
-def examine(kind: SampleKind, path: Path) -> Examined:
+def examine(kind: SampleKind, path: Path, *, reading: PictureReading | None = None) -> Examined:
     """Decode one file in full and take its fingerprint. Raises UnreadableError."""
-    facts = kind.probe(path)
+    facts = kind.probe_as(path, reading)
     size, mtime_ns, digest = _fingerprint(path)
     return Examined(size=size, mtime_ns=mtime_ns, digest=digest, facts=facts)
 

@@ -13,7 +13,6 @@ import numpy as np
 from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import files
 from ml.core.scan_report import FoundFile, PictureLook, ScanReport, SoundLook
-from ml.core.types import PictureReading
 from ml.project.scan.finding import Finding
 from ml.scoring.tasks import task_named
 
@@ -24,6 +23,8 @@ _FEW_LEVELS, _NARROW = 16, 64
 _SILENT = -80.0
 """dB below full scale."""
 _CLIPPED = 0.01
+_LOST, _MOST = 0.3, 0.6
+"""Share of the middle that is plain white or black, and share of a class that is so."""
 _FEWEST = 5
 """Files of a class, and of the others, from which a difference is no chance."""
 _NEARLY_ALL, _HARDLY_ANY = 0.9, 0.1
@@ -36,23 +37,11 @@ _SEPARATE = 0.98
 
 def look_findings(report: ScanReport) -> list[Finding]:
     """Return what decoding the files showed of their contents."""
-    found = [*_blank(report), *_few_levels(report), *_silent(report), *_clipped(report), *_all_alike(report)]
+    found = [*_blank(report), *_few_levels(report), *_silent(report), *_clipped(report)]
+    found += [*_lost_middles(report), *_all_alike(report)]
     if task_named(report.task).exclusive:
         found += _shortcuts(report)
     return found
-
-
-def as_read(file: FoundFile, levels: tuple[float, float] | None, reading: PictureReading | None) -> FoundFile:
-    """The file with the look that it has in the range which all pictures of the project share.
-
-    `levels`: its usual values, from and to, if it has more than 8 bits.
-    """
-    if levels is None or reading is None or not reading.ranged or not isinstance(file.look, PictureLook):
-        return file
-    scaled = [255.0 * (value - reading.low) / (reading.high - reading.low) for value in levels]
-    low, high = (round(min(max(value, 0.0), 255.0)) for value in scaled)
-    look = dataclasses.replace(file.look, low=low, high=high, least=low, most=high, levels=256, signature=b"")
-    return dataclasses.replace(file, look=look)
 
 
 def is_blank(file: FoundFile) -> bool:
@@ -129,6 +118,35 @@ def _clipped(report: ScanReport) -> list[Finding]:
         files=files(report.kind),
     )
     return [Finding(severity="warn", sentence=sentence, paths=paths)]
+
+
+_TOO_BRIGHT = msg(
+    "Most {files} of “{name}” are plain white in the middle, so nothing can be recognised there. They were exposed too "
+    "brightly. If you can, take them again with less light."
+)
+_TOO_DARK = msg(
+    "Most {files} of “{name}” are plain black in the middle, so nothing can be recognised there. They were exposed too "
+    "darkly. If you can, take them again with more light."
+)
+
+
+def _lost_middles(report: ScanReport) -> list[Finding]:
+    """Classes whose pictures are mostly white or black where their object should be."""
+    by_class: dict[str, list[tuple[str, PictureLook]]] = defaultdict(list)
+    for file in report.files:
+        if isinstance(file.look, PictureLook) and not is_blank(file):
+            for name in file.class_names:
+                by_class[name].append((file.path, file.look))
+    found = []
+    for name, own in sorted(by_class.items()):
+        white = tuple(path for path, look in own if look.white >= _LOST)
+        black = tuple(path for path, look in own if look.black >= _LOST)
+        for sentence, paths in ((_TOO_BRIGHT, white), (_TOO_DARK, black)):
+            if len(own) >= _FEWEST and len(paths) > _MOST * len(own):
+                values = {"name": name, "files": files(report.kind)}
+                said = dataclasses.replace(sentence, values=values)
+                found.append(Finding(severity="warn", sentence=said, paths=paths))
+    return found
 
 
 def _all_alike(report: ScanReport) -> list[Finding]:

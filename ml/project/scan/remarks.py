@@ -6,6 +6,7 @@ from ml.core.messages import Message, nmsg
 from ml.core.scan_report import Remark, ScanReport
 from ml.core.types import PictureReading
 from ml.project.scan.finding import Finding, Severity
+from ml.project.scan.reading import BANDS_PHRASE, PAGES_PHRASE, RANGE_PHRASE
 
 
 def remarks_found(report: ScanReport) -> list[Finding]:
@@ -45,17 +46,22 @@ def _finding_of(remark: Remark, count: int, reading: PictureReading | None) -> t
             )
         case "deep":
             return "info", _deep(count, reading)
+        case "window":
+            return "info", _window(count, reading)
+        case "bands":
+            return "info", _bands(count, reading)
 
 
 def _pages(count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
     match "first" if reading is None else reading.page:
         case "first":
             return "warn", nmsg(
-                "{count} picture has several pages or frames; only the first is used. To use another, create the "
-                "project with “handlens new --pages sharpest” or “--pages middle”.",
-                "{count} pictures have several pages or frames; only the first of each is used. To use others, create "
-                "the project with “handlens new --pages sharpest” or “--pages middle”.",
+                "{count} picture has several pages or frames; {only_first}. Another page can be chosen while the "
+                "project is created.",
+                "{count} pictures have several pages or frames; {only_first}. Another page can be chosen while the "
+                "project is created.",
                 count,
+                only_first=PAGES_PHRASE,
             )
         case "middle":
             return "info", nmsg(
@@ -79,11 +85,40 @@ def _deep(count: int, reading: PictureReading | None) -> Message:
             count,
         )
     return nmsg(
-        "{count} picture has more than 8 bits. Its values from {low:,.6g} to {high:,.6g} are used, from black to "
-        "white.",
-        "{count} pictures have more than 8 bits. Their values from {low:,.6g} to {high:,.6g} are used, from black to "
-        "white.",
+        "{count} picture has more than 8 bits. Its values from {low:,.6g} to {high:,.6g} are used, {black_to_white}.",
+        "{count} pictures have more than 8 bits. Their values from {low:,.6g} to {high:,.6g} are used, "
+        "{black_to_white}.",
         count,
         low=reading.low,
         high=reading.high,
+        black_to_white=RANGE_PHRASE,
+    )
+
+
+def _window(count: int, reading: PictureReading | None) -> Message:
+    if reading is not None and reading.ranged and not reading.windows:
+        return _deep(count, reading)
+    return nmsg(
+        "{count} picture is shown through the window of values that its file names.",
+        "{count} pictures are shown through the windows of values that their files name.",
+        count,
+    )
+
+
+def _bands(count: int, reading: PictureReading | None) -> Message:
+    if reading is None or not reading.bands:
+        return nmsg(
+            "{count} picture has more than three bands; {first_three}, as red, green and blue.",
+            "{count} pictures have more than three bands; {first_three}, as red, green and blue.",
+            count,
+            first_three=BANDS_PHRASE,
+        )
+    red, green, blue = reading.bands
+    return nmsg(
+        "{count} picture has more than three bands. Red is band {red}, green is band {green}, blue is band {blue}.",
+        "{count} pictures have more than three bands. Red is band {red}, green is band {green}, blue is band {blue}.",
+        count,
+        red=red,
+        green=green,
+        blue=blue,
     )

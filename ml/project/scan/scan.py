@@ -30,7 +30,7 @@ from ml.project.scan.checks import too_few_classes, unvisited
 from ml.project.scan.examine import Examined, examine
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER, Entry, entries_below
 from ml.project.scan.layout import places
-from ml.project.scan.looks import as_read
+from ml.project.scan.reading import as_read, asked_reading, choose_reading
 
 BETWEEN_PROGRESS = 0.1
 """Seconds."""
@@ -82,7 +82,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
     if job.new and not job.unlabelled:
         _check_names(wanted, reading, unreadable, kind)
     links = [entry.path for entry in found if entry.linked and _printable(entry.path) == entry.path]
-    outcomes = yield from _examine_all(folder, wanted, kind, stop, links=links)
+    outcomes = yield from _examine_all(folder, wanted, kind, stop, links=links, reading=asked_reading(job))
     if outcomes is None:
         return None
     if not folder.is_dir():
@@ -114,8 +114,8 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         files, labels = apply(files, reading, job.labels)
     if windowing is not None and windowing.without_pauses:
         files = list(map(leave_out_pauses, files))
-    picture_reading = _reading(kind, facts, job)
-    files = [as_read(file, found.levels, picture_reading) for file, found in zip(files, facts, strict=True)]
+    picture_reading = choose_reading(kind, facts, job)
+    files = [as_read(file, picture_reading) for file in files]
     return ScanReport(
         folder=str(folder),
         kind=job.kind,
@@ -218,7 +218,13 @@ def _originals(folder: Path, names: Sequence[str], links: Collection[str]) -> di
 
 
 def _examine_all(
-    folder: Path, names: Sequence[str], kind: SampleKind, stop: Stop, *, links: Collection[str]
+    folder: Path,
+    names: Sequence[str],
+    kind: SampleKind,
+    stop: Stop,
+    *,
+    links: Collection[str],
+    reading: PictureReading | None,
 ) -> Generator[Event, None, dict[str, Examined | UnreadableError] | None]:
     originals = _originals(folder, names, links)
     names = list(dict.fromkeys(originals.values()))
@@ -227,7 +233,8 @@ def _examine_all(
     began = time.monotonic()
     last_progress = began
     yield Progress(stage="scan", done=0, total=len(names))
-    results = probe_files(list(by_path), partial(examine, kind), stopped=lambda: bool(stop.requested()))
+    look = partial(examine, kind, reading=reading)
+    results = probe_files(list(by_path), look, stopped=lambda: bool(stop.requested()))
     try:
         for path, outcome in results:
             outcomes[by_path[path]] = outcome
@@ -267,6 +274,10 @@ def found_file(path: str, class_name: str | None, ready_split: str | None, exami
         stretches=examined.stretches,
         remarks=examined.facts.remarks,
         look=examined.facts.look,
+        levels=examined.facts.levels,
+        bands=examined.facts.bands,
+        band_levels=examined.facts.band_levels,
+        windowed=examined.facts.windowed,
     )
 
 
@@ -284,13 +295,6 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
         if len(same) > 1
     ]
     return tuple(sorted(sets, key=lambda item: item.paths))
-
-
-def _reading(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> PictureReading | None:
-    chosen = kind.choose_reading(facts)
-    if job.page == "first":
-        return chosen
-    return dataclasses.replace(chosen or PictureReading(), page=job.page)
 
 
 def _windowing(

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, msg
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
+from ml.core.stored_reading import reading_values
 from ml.core.types import Origin, TaskName, Windowing
 from ml.core.untrusted import text_in
 from ml.project import store as tables
@@ -43,7 +43,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
     if report.windowing is not None:
         values |= windowing_meta(report.windowing)
     if report.picture_reading is not None:
-        values["reading"] = json.dumps(asdict(report.picture_reading))
+        values["reading"] = json.dumps(reading_values(report.picture_reading))
     if report.unlabelled:
         values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
