@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ml.commands.arguments import check_split_by, kind_of, rows_a_second
+from ml.commands.arguments import check_split_by, frame_seconds, kind_of, rows_a_second
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -31,7 +31,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed, Scanned, as_json, plain_fields
 from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
-from ml.core.phrases import counted_classes, counted_files
+from ml.core.phrases import counted_classes, counted_files, counted_with_videos
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
 from ml.core.types import PAGE_CHOICES, SPLITS, LabelColumns, PageChoice, Windowing
 from ml.media.kinds import kind_named, kinds
@@ -130,6 +130,14 @@ PagesOption = Annotated[
         ),
     ),
 ]
+FrameEveryOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=frame_seconds,
+        metavar="SECONDS",
+        help=tr("For videos among pictures: how far apart the pictures are that are taken from them."),
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
 ]
@@ -148,6 +156,7 @@ def new(
     multi_label: MultiLabelOption = False,
     unlabelled: UnlabelledOption = False,
     pages: PagesOption = "first",
+    frame_every: FrameEveryOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -159,9 +168,12 @@ def new(
     if target.exists():
         with Project.open(target) as known:
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
+            _check_frames(known, frame_every)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
-    known_kind = kind_of(kind, folder, rate=rate)
+    known_kind = kind_of(kind or ("images" if frame_every is not None else ""), folder, rate=rate)
+    if frame_every is not None and not kind_named(known_kind).guest_suffixes:
+        raise WrongUsageError(msg("Only a project of pictures takes frames from videos."), option="--frame-every")
     job = ScanJob(
         folder=folder,
         kind=known_kind,
@@ -171,6 +183,7 @@ def new(
         unlabelled=unlabelled,
         columns=_columns(columns),
         page=pages,
+        frame_every=frame_every,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
@@ -320,6 +333,7 @@ def _conclude(
         "split_by": project.split_by,
         "why": project.split_why,
         "windowing": _cut(project.windowing),
+        "frames": _frames(project),
         "findings": [with_options(finding.sentence) for finding in found],
         "findings_files": [list(finding.paths) for finding in found],
         "findings_severity": [finding.severity for finding in found],
@@ -379,6 +393,9 @@ def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
     if given := outcome.get("labels", {}).get("given", 0):
         told.append(nmsg("{count} sample without a label got one.", "{count} samples without a label got one.", given))
     held = counted_files(outcome["files"], project.kind)
+    if (frames := outcome["frames"]) is not None:
+        pictures = outcome["files"] - frames["videos"]
+        held = counted_with_videos(pictures, frames["videos"], frames["samples"])
     if classes := outcome["classes"]:
         told.append(msg("It has {files} in {classes}.", files=held, classes=counted_classes(len(classes))))
     else:
@@ -449,6 +466,27 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
     whole = dataclasses.asdict(windowing)
     del whole["without_pauses"]
     return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
+
+
+def _frames(project: Project) -> dict[str, Any] | None:
+    """Which frames of videos are samples, and of how many videos."""
+    if project.frames is None:
+        return None
+    taken = [sample.path for sample in project.samples() if sample.start is not None]
+    return {"every": project.frames.every, "videos": len({*taken}), "samples": len(taken)}
+
+
+def _check_frames(project: Project, every: float | None) -> None:
+    """Raises HandlensError where the frames of known videos would have to change."""
+    if every is not None and (project.frames is None or every != project.frames.every):
+        raise HandlensError(
+            msg(
+                "“{name}” is already a project, and what is taken from its videos cannot change. Choose another "
+                "project name for another {option}.",
+                name=project.name,
+                option="--frame-every",
+            )
+        )
 
 
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:

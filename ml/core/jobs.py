@@ -74,6 +74,8 @@ class ScanJob:
     `unlabelled`: no folder names a class; a person will label the files. `page`: which page of pictures is used.
 
     `columns`: those of the label tables, where a person chose them.
+
+    `frame_every`: seconds between two frames of a video in a project of pictures, where a person chose them.
     """
 
     folder: Path
@@ -85,6 +87,7 @@ class ScanJob:
     unlabelled: bool = False
     columns: LabelColumns | None = None
     page: PageChoice = "first"
+    frame_every: float | None = None
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

@@ -87,6 +87,35 @@ def counted_cut(files: int, samples: int, kind: KindName) -> Message:
     return msg("{files}, cut into {samples}", files=counted_files(files, kind), samples=counted(samples, kind))
 
 
+def counted_videos(number: int) -> Message:
+    """“1 video”, “12 videos”."""
+    return nmsg("{count} video", "{count} videos", number)
+
+
+def counted_with_videos(pictures: int, videos: int, frames: int) -> Message:
+    """“240 pictures from 3 videos”, “90 pictures and 240 pictures from 3 videos”."""
+    from_videos = msg("{pictures} from {videos}", pictures=counted(frames, "images"), videos=counted_videos(videos))
+    if not videos:
+        return counted(pictures, "images")
+    if not pictures:
+        return from_videos
+    return msg("{pictures} and {others}", pictures=counted(pictures, "images"), others=from_videos)
+
+
+def video_time(seconds: float) -> str:
+    """Return a moment of a video as players show it: “01:23”, “1:01:23”, “00:01.5” where it is no whole second."""
+    hundredths = round(seconds * 100)
+    whole, rest = divmod(hundredths, 100)
+    minutes, second = divmod(whole, 60)
+    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}" if minutes >= 60 else f"{minutes:02d}:{second:02d}"
+    return f"{shown}.{rest:02d}".rstrip("0") if rest else shown
+
+
+def frame_of(path: str, seconds: float) -> Message:
+    """A frame of a video: “01:23 in gate.mp4”."""
+    return msg("{time} in {video}", time=video_time(seconds), video=path)
+
+
 def things(kind: KindName) -> Message:
     """Samples without a number: “pictures”."""
     return nouns_of(kind).things

@@ -40,6 +40,8 @@ _CORNER = ("-vf", "crop=w='min(16,iw)':h='min(16,ih)':x=0:y=0")
 _KEYS_ONLY = ("-skip_frame", "nokey")
 _SLACK = 1.0
 """Seconds by which a file may say that it is longer than its picture: its sound may be."""
+_SHARE = 0.2
+"""Of its length that a video may lack without an error: AVI files end anywhere."""
 _FEW = 2
 """A video whose second frame already cannot be decoded cleanly is used to its end, as well as that goes."""
 _AT_ONCE, _PER_BYTE, _MOST_CHECKED = 6e8, 75.0, 8e9
@@ -145,13 +147,13 @@ def _counted_facts(path: Path) -> VideoFacts:
         seconds = stored.seconds
     if not decoded.times:
         raise UnreadableError(_DAMAGED, details=errors_in(decoded.words))
-    missing = stored.claimed_seconds - seconds > _SLACK
+    missing = stored.claimed_seconds - seconds
     return VideoFacts(
         width=width,
         height=height,
         seconds=round(seconds, 6),
         rate=round(len(stored.times) / stored.seconds, 3),
-        cut=cut or (missing and bool(errors_in(stored.words + decoded.words))),
+        cut=cut or missing > _SHARE * stored.claimed_seconds or (missing > _SLACK and bool(errors_in(stored.words))),
     )
 
 

@@ -15,6 +15,7 @@ from ml.api import (
     SplitPlan,
     TaskName,
     counted_cut,
+    counted_with_videos,
     for_task,
     has_multilabel_tables,
     is_strange,
@@ -95,7 +96,12 @@ class Draft:
 
 def counted_report(report: ScanReport) -> Message:
     """Return what the scan found: “30 pictures”, “80 recordings, cut into 240 sounds”."""
-    return counted_cut(len(report.files), sum(samples_by_file(report).values()), report.kind)
+    samples = samples_by_file(report)
+    if report.frames is not None:
+        videos = [file.path for file in report.files if file.duration > 0]
+        taken = sum(samples[path] for path in videos)
+        return counted_with_videos(len(report.files) - len(videos), len(videos), taken)
+    return counted_cut(len(report.files), sum(samples.values()), report.kind)
 
 
 def guess_kind(folder: Path) -> KindName | None:
@@ -112,7 +118,7 @@ def guess_kind(folder: Path) -> KindName | None:
             seen += 1
             suffix = Path(name).suffix.lower()
             for kind in kinds():
-                if suffix in kind.suffixes:
+                if suffix in kind.suffixes - kind.guest_suffixes:
                     (loose if kind.loose_suffixes else found)[kind.name] += 1
                     break
             else:

@@ -15,7 +15,7 @@ from ml.core.scan_report import LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.types import SPLITS, KindName, Split
 from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
-from ml.project.labelfiles.windows import lost_in_windows
+from ml.project.labelfiles.windows import lost_in_windows, samples_by_file
 from ml.project.scan.finding import Finding, Severity
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.layout import clean_name
@@ -41,7 +41,7 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
     found += [*_beside_splits(report), *_joined_names(report), *_from_names(report), *_passed_over(report)]
-    found += [*remarks_found(report), *look_findings(report)]
+    found += [*_from_videos(report), *remarks_found(report), *look_findings(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
@@ -108,6 +108,27 @@ def _blocking(report: ScanReport) -> list[Finding]:
 def may_be_labelled(report: ScanReport) -> bool:
     """Return whether the files have no labels yet and nobody gave label files: a person can label them."""
     return bool(report.files) and not report.class_counts and report.labels is None
+
+
+def _from_videos(report: ScanReport) -> list[Finding]:
+    """Say how many pictures are taken from the videos, and how far apart they are."""
+    videos = [file for file in report.files if file.duration > 0]
+    if report.frames is None or not videos:
+        return []
+    each = samples_by_file(report)
+    pictures = nmsg("{count} picture", "{count} pictures", sum(each[file.path] for file in videos))
+    sentence = nmsg(
+        "{count} video gives {pictures}, one every {seconds:g} s.",
+        "{count} videos give {pictures}, one every {seconds:g} s.",
+        len(videos),
+        pictures=pictures,
+        seconds=report.frames.every,
+    )
+    if any(file.duration > report.frames.every * report.frames.most for file in videos):
+        most = msg("From a longer video at most {most} pictures are taken.", most=report.frames.most)
+        sentence = msg("{first} {second}", first=sentence, second=most)
+    stays = msg("The pictures of a video always stay together when the samples are split.")
+    return [Finding(severity="info", sentence=msg("{first} {second}", first=sentence, second=stays))]
 
 
 def _too_high(report: ScanReport) -> list[Finding]:

@@ -17,7 +17,8 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import PictureReading, Windowing
+from ml.core.types import FrameSampling, PictureReading, Windowing
+from ml.media.frames import frames_asked
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
 from ml.media.signatures import belongs
@@ -125,6 +126,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
         picture_reading=picture_reading,
+        frames=_frames(kind, facts, job),
         notes=notes,
         unlabelled=job.unlabelled,
         passed_over=passed_over,
@@ -286,6 +288,11 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
     return tuple(sorted(sets, key=lambda item: item.paths))
 
 
+def _frames(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> FrameSampling | None:
+    chosen = kind.choose_frames(facts)
+    return chosen if chosen is None or job.frame_every is None else frames_asked(job.frame_every)
+
+
 def _reading(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> PictureReading | None:
     chosen = kind.choose_reading(facts)
     if job.page == "first":
@@ -358,8 +365,9 @@ def _nothing_found(folder: Path, listing: Sequence[Entry], kind: SampleKind) -> 
     if not names:
         return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)
     for other in kinds():
-        count = sum(_suffix(found) in other.suffixes for found in names)
-        if count and (not other.loose_suffixes or all(_suffix(found) in other.suffixes for found in names)):
+        own = other.suffixes - other.guest_suffixes
+        count = sum(_suffix(found) in own for found in names)
+        if count and (not other.loose_suffixes or all(_suffix(found) in own for found in names)):
             return msg(
                 "There are no {files} in “{folder}”, only {count_others}. Choose {others} instead.",
                 files=wanted,

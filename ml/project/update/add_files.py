@@ -17,7 +17,7 @@ from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan, Unreadable
 from ml.core.types import KindName, Split
-from ml.media.kinds import kind_named
+from ml.media.kinds import FileFacts, kind_named
 from ml.project.project import Project
 from ml.project.roots import COPIES, innermost
 from ml.project.scan.examine import Examined
@@ -273,6 +273,10 @@ def _insert(project: Project, files: Sequence[FoundFile], *, split: Split | None
     if not files:
         return
     whole = project.as_report()
+    if whole.windowing is None and whole.frames is None:  # videos may be among the files
+        whole = dataclasses.replace(
+            whole, frames=kind_named(project.kind).choose_frames([FileFacts(duration=each.duration) for each in files])
+        )
     report = for_task(dataclasses.replace(whole, files=tuple(files)), project.task)
     plan = _plan(project, whole, report.files, split)
     project.add(report, plan, origin="person" if person else "import")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ml.core.scan_report import ScanReport, SplitPlan
@@ -23,6 +24,7 @@ class Joined:
 
 def join(project: Project, report: ScanReport, *, seed: int = 0) -> Joined:
     """Take in what `report` found in the source folder; what is known keeps its side of the split."""
+    report = dataclasses.replace(report, frames=project.frames or report.frames)
     followed = project.reconcile(report)
     plan = plan_split(report, split_by=project.split_by, seed=seed, existing=project.splits())
     added = project.add(report, plan)
