@@ -68,11 +68,13 @@ from ml.core.phrases import (
     counted_with_videos,
     duration,
     files,
+    frame_of,
     listed,
     of_hundred,
     percent,
     thing,
     things,
+    video_time,
 )
 from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
@@ -131,6 +133,7 @@ from ml.inference.folder_test import (
     folder_test_sentence,
     score_folder,
 )
+from ml.inference.frames import by_frame, is_of_video, moment
 from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
@@ -145,6 +148,7 @@ from ml.inference.tables import TABLES, write_table
 from ml.inference.watch import FolderWatch, WatchPlan, check_table, memory_file, try_actions, watch_plan
 from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
+from ml.media.frames import frames_asked
 from ml.media.images import load_image, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.overview import log_picture, log_seconds
@@ -385,6 +389,7 @@ __all__ = [
     "area_words",
     "between",
     "blend",
+    "by_frame",
     "cache_bytes",
     "cached_colours",
     "cached_embeddings",
@@ -428,11 +433,14 @@ __all__ = [
     "findings",
     "folder_test_sentence",
     "for_task",
+    "frame_of",
+    "frames_asked",
     "has_multilabel_tables",
     "has_page_runtime",
     "hz_to_mel",
     "inferno",
     "is_memory_shortage",
+    "is_of_video",
     "is_package",
     "is_strange",
     "kind_inside",
@@ -456,6 +464,7 @@ __all__ = [
     "memory_file",
     "missing_labels",
     "model_path",
+    "moment",
     "most_similar",
     "most_useful",
     "msg",
@@ -524,6 +533,7 @@ __all__ = [
     "unused_project_name",
     "update_from_source",
     "usual_edge",
+    "video_time",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",

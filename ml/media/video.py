@@ -199,7 +199,7 @@ def _taken(
 ) -> list[tuple[float, T]]:
     """Return the frames of sorted moments with their times; at least one. Raises UnreadableError."""
     begin = max(0.0, moments[0] - _MARGIN)
-    # Behind the last frame there is none: then the last one is looked for, from a little earlier and from the beginning.
+    # Behind the last frame there is none: then that one is looked for, from a little earlier and from the start.
     tries = [(begin, False), (max(0.0, begin - _AGAIN), True), (0.0, True)] if seekable else [(0.0, False), (0.0, True)]
     words = ""
     for seek, last in dict.fromkeys(tries):

@@ -33,7 +33,10 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowPrediction:
-    """What the model said of `start`…`end` s of a recording, or of a frame of a video that stands for that time. `probabilities` (classes,); `maps` (classes, h, w)."""
+    """What the model said of `start`…`end` s of a recording, or of a frame of a video that stands for that time.
+
+    `probabilities` (classes,); `maps` (classes, h, w).
+    """
 
     start: float
     end: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from desktop.i18n import KindName, class_caption, counted_files, number, printable, text, tr, trn
 from desktop.models.answers import AnswersModel, state_text
@@ -32,7 +33,7 @@ def drop_words(kind: KindName) -> str:
     """Return the sentence of the drop target."""
     match kind:
         case "images":
-            return tr("Drop pictures or folders here, or paste one with Ctrl+V.")
+            return tr("Drop pictures, videos or folders here, or paste a picture with Ctrl+V.")
         case "recordings":
             return tr("Drop recordings or folders here.")
         case "sensors":
@@ -105,6 +106,9 @@ def verdict(answered: Answered, info: ModelInfo) -> str:
     """Return whether the answer can be used, in a sentence."""
     if isinstance(answered, UnreadableInput):
         return text(answered.reason)
+    if answered.cut:
+        first = verdict(replace(answered, cut=False), info)
+        return tr("{first} The video is damaged or cut off. Only what comes before the damage is used.", first=first)
     if answered.unlike > info.unlike_above:
         return tr("Set aside: it is like nothing the model was shown.")
     if answered.decision == "accept":

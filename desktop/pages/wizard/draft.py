@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml.api import (
@@ -17,6 +17,7 @@ from ml.api import (
     counted_cut,
     counted_with_videos,
     for_task,
+    frames_asked,
     has_multilabel_tables,
     is_strange,
     kind_inside,
@@ -81,6 +82,12 @@ class Draft:
         new = rate or None
         if new != self.rate:
             self.rate, self.scanned, self.report = new, None, None
+
+    def set_frames(self, seconds: float) -> None:
+        """Take pictures from the videos so many seconds apart. What was decoded stays known."""
+        assert self.scanned is not None and self.report is not None
+        self.scanned = replace(self.scanned, frames=frames_asked(seconds))
+        self.set_task(self.report.task)
 
     def set_report(self, report: ScanReport) -> None:
         """Use the result of a scan. A table with several classes per file makes the project multi-label."""
