@@ -37,6 +37,7 @@ _COUNTED = ("-f", "framecrc")
 """Write a line for each frame, with its time."""
 _CORNER = ("-vf", "crop=w='min(16,iw)':h='min(16,ih)':x=0:y=0")
 """All of a frame is decoded; counting it takes only a corner."""
+_AS_PICTURES = ("-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe")
 _KEYS_ONLY = ("-skip_frame", "nokey")
 _SLACK = 1.0
 """Seconds by which a file may say that it is longer than its picture: its sound may be."""
@@ -52,6 +53,8 @@ _TOGETHER = 4.0
 _MARGIN = 0.001
 _AGAIN = 2.0
 """Seconds before a moment at which the search begins once more, where no frame came after it."""
+_TICK = 1000
+"""Seconds between two pictures as they are written: longer than a frame lasts, or FFmpeg would write that one twice."""
 _TIME_OF_FRAME = re.compile(r"Parsed_showinfo.* pts_time:\s*(-?[\d.]+)")
 _SEEKABLE = frozenset([".avi"])
 """Besides the files that have an index, see `has_index`."""
@@ -216,9 +219,9 @@ def _decoded(
     select = "1" if last else "+".join(_first_from(max(0.0, moment - _MARGIN - seek)) for moment in moments)
     made: list[T] = []
     before = ("-ss", f"{seek:.6f}") if seek > 0 else ()
-    filters = f"select='{select}',showinfo,settb=1/25,setpts=N"
+    filters = f"select='{select}',showinfo,settb={_TICK},setpts=N"
     most = () if last else ("-frames:v", str(len(moments)))
-    after = (*_ONLY_PICTURE, "-vf", filters, "-r", "25", *most, "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe")
+    after = (*_ONLY_PICTURE, "-vf", filters, "-r", f"1/{_TICK}", *most, *_AS_PICTURES)
     with FFmpegRun(path, before=before, after=after, strict=False) as run:
         while (image := _next_picture(run)) is not None:
             made = [make(image)] if last else [*made, make(image)]
