@@ -158,7 +158,7 @@ def say_answer(row: Row, why: Message | None, *, video: bool = False) -> None:
     windows = row.get("windows", [])
     if video:
         for window in windows:
-            say(console, msg("  {time}: {answer}", time=video_time(window["start"]), answer=_said(window)))
+            say(console, "  " + tr("{time}: {answer}", time=video_time(window["start"]), answer=_said(window)))
     elif len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
             start, end = round(window["start"], 1), round(window["end"], 1)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ml.core.messages import Message, msg, nmsg
-from ml.core.types import KindName
+from ml.core.types import KindName, Sample
 
 FORMS = ("accusative", "dative", "genitive")
 """Grammatical forms a translation may ask for; the form without a name is the nominative."""
@@ -100,6 +100,15 @@ def counted_with_videos(pictures: int, videos: int, frames: int) -> Message:
     if not pictures:
         return from_videos
     return msg("{pictures} and {others}", pictures=counted(pictures, "images"), others=from_videos)
+
+
+def counted_samples(samples: Sequence[Sample], kind: KindName) -> Message:
+    """Samples of a project, and what they come from: as `counted_cut`, or with the number of videos."""
+    files = len({sample.source_id for sample in samples})
+    frames = [sample.source_id for sample in samples if sample.start is not None]
+    if kind != "images" or not frames:
+        return counted_cut(files, len(samples), kind)
+    return counted_with_videos(len(samples) - len(frames), len({*frames}), len(frames))
 
 
 def video_time(seconds: float) -> str:

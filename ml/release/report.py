@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from PIL import Image
 
 from ml.core.messages import Message, current_language, msg, nmsg, text
-from ml.core.phrases import counted_classes, counted_cut, counted_files, frame_of, percent, things
+from ml.core.phrases import counted_classes, counted_files, counted_samples, frame_of, percent, things
 from ml.core.printable import printable
 from ml.evaluation.accepting import accepting_sentence
 from ml.evaluation.run_view import RunView, ShownSample
@@ -242,11 +242,10 @@ class _Report:
             [name, *(str(counts[index, split]) for split in ("train", "valid", "test"))]
             for index, name in enumerate(self._view.names)
         ]
-        files = len({sample.source_id for sample in samples})
         facts: list[Message] = [
             msg(
                 "{samples} in {classes}.",
-                samples=counted_cut(files, len(samples), self._kind),
+                samples=counted_samples(samples, self._kind),
                 classes=counted_classes(len(self._view.names)),
             )
         ]

@@ -120,7 +120,7 @@ def test_a_dropped_video_is_answered_frame_by_frame(
     said = [str(page.answers.index(row, COLUMNS.index("answer")).data()) for row in range(6)]
     assert said == ["apple"] * 4 + ["plum"] * 2
     page.list.table.selectRow(4)
-    qtbot.waitUntil(lambda: page.view.panel.picture.has_picture(), timeout=SLOW)
+    qtbot.waitUntil(page.view.panel.picture.has_picture, timeout=SLOW)
     answered = page.answers.answers[4]
     assert isinstance(answered, FilePrediction) and answered.windows[0].start == 2.0
     page.answers.sort(COLUMNS.index("file"), Qt.SortOrder.DescendingOrder)

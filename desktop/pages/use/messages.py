@@ -108,7 +108,8 @@ def verdict(answered: Answered, info: ModelInfo) -> str:
         return text(answered.reason)
     if answered.cut:
         first = verdict(replace(answered, cut=False), info)
-        return tr("{first} The video is damaged or cut off. Only what comes before the damage is used.", first=first)
+        damage = tr("The video is damaged or cut off. Only what comes before the damage is used.")
+        return tr("{first} {second}", first=first, second=damage)
     if answered.unlike > info.unlike_above:
         return tr("Set aside: it is like nothing the model was shown.")
     if answered.decision == "accept":
