@@ -94,6 +94,27 @@ def test_a_table_that_names_videos_labels_their_frames(handlens: Handlens, tmp_p
     assert done.lines[-1]["classes"] == dict.fromkeys(sorted(COLOURS), 4 + 6)
 
 
+def test_a_table_with_times_labels_parts_of_a_video(handlens: Handlens, tmp_path: Path) -> None:
+    for number in range(5):
+        write_video(tmp_path / "flat" / f"{number}.mp4", {"red": 2, "blue": 2 + number})
+    rows = [f"{number}.mp4,0,2,red\n{number}.mp4,2,{4 + number},blue" for number in range(5)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,start,end,label", *rows]))
+    given = ("--from", tmp_path / "flat", "--kind", "images", "--labels", tmp_path / "labels.csv", "--json")
+    done = handlens("new", tmp_path / "gate", *given)
+    assert done.code == 0, done.err
+    with Project.open(tmp_path / "gate") as project:
+        names = {item.index: item.name for item in project.classes()}
+        for sample in project.samples():
+            assert sample.start is not None
+            assert names[sample.labels[0]] == ("red" if sample.start < 2 else "blue")
+    assert handlens("labels", tmp_path / "gate", "--to", tmp_path / "out.csv").code == 0
+    lines = (tmp_path / "out.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("file,label,start,end")
+    assert lines[1].startswith("0.mp4,red,0.0,2.0")
+    again = handlens("new", tmp_path / "again", *given[:5], tmp_path / "out.csv", "--json")
+    assert again.lines[-1]["classes"] == done.lines[-1]["classes"]
+
+
 def test_videos_without_a_picture_and_cut_ones_are_said(handlens: Handlens, videos: Path, tmp_path: Path) -> None:
     whole = write_video(
         tmp_path / "whole.mp4", {"blue": 8, "red": 8}, options=("-g", "10", "-movflags", "+faststart")

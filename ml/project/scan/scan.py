@@ -73,7 +73,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
             job.labels,
             folder,
             wanted,
-            timed=kind.windowed,
+            timed=kind.windowed or any(_suffix(name) in kind.guest_suffixes for name in wanted),
             columns=job.columns,
             stopped=lambda: bool(stop.requested()),
         )
