@@ -17,6 +17,7 @@ from ml.core.jobs import NeverStop
 from ml.features.decode import Decoded
 from ml.project.project import Project
 from ml.project.update.add_files import add_files
+from ml.project.update.source_changes import source_changes, update_from_source
 from ml.runtime.model import ReleasedModel
 from tests.ml.terminal import Handlens
 
@@ -145,6 +146,19 @@ def test_added_videos_give_frames_too(trained: Path, tmp_path: Path) -> None:
         assert project.frames is not None
     with Project.open(trained) as project:
         assert len(project.samples()) == 34
+
+
+def test_videos_that_come_into_the_folder_later_give_frames(project: Path, folder: Path) -> None:
+    write_video(folder / "blue" / "later.mp4", {"blue": 3})
+    with Project.open(project) as opened:
+        assert source_changes(opened).new == ("blue/later.mp4",)
+        assert update_from_source(opened).added == 1
+        frames = [sample for sample in opened.samples() if sample.path == "blue/later.mp4"]
+        assert len(frames) == 6
+        assert len({sample.split for sample in frames}) == 1
+        names = {item.index: item.name for item in opened.classes()}
+        assert {names[sample.labels[0]] for sample in frames} == {"blue"}
+        assert not source_changes(opened).new
 
 
 def test_predict_gives_a_table_over_time(handlens: Handlens, trained: Path, folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -73,7 +73,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
             job.labels,
             folder,
             wanted,
-            timed=kind.windowed or any(_suffix(name) in kind.guest_suffixes for name in wanted),
+            timed=may_be_timed(kind, wanted),
             columns=job.columns,
             stopped=lambda: bool(stop.requested()),
         )
@@ -286,6 +286,19 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
         if len(same) > 1
     ]
     return tuple(sorted(sets, key=lambda item: item.paths))
+
+
+def may_be_timed(kind: SampleKind, names: Iterable[str]) -> bool:
+    """Return whether labels may hold for parts of these files: of recordings and logs, and of videos."""
+    return kind.windowed or any(_suffix(name) in kind.guest_suffixes for name in names)
+
+
+def with_frames(report: ScanReport) -> ScanReport:
+    """Return the report with a choice of frames, where there are videos and none was made."""
+    if report.cut is not None:
+        return report
+    facts = [FileFacts(duration=file.duration) for file in report.files]
+    return dataclasses.replace(report, frames=kind_named(report.kind).choose_frames(facts))
 
 
 def _frames(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> FrameSampling | None:

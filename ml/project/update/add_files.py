@@ -17,14 +17,14 @@ from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan, Unreadable
 from ml.core.types import KindName, Split
-from ml.media.kinds import FileFacts, kind_named
+from ml.media.kinds import kind_named
 from ml.project.project import Project
 from ml.project.roots import COPIES, innermost
 from ml.project.scan.examine import Examined
 from ml.project.scan.folder import entries_below
 from ml.project.scan.layout import places
 from ml.project.scan.multilabel import NEGATIVE_FOLDERS, for_task
-from ml.project.scan.scan import found_file
+from ml.project.scan.scan import found_file, with_frames
 from ml.project.split.plan import plan_split
 from ml.project.update.examining import Show, examine_all, is_text, show_nothing, usable
 from ml.scoring.tasks import task_named
@@ -273,10 +273,8 @@ def _insert(project: Project, files: Sequence[FoundFile], *, split: Split | None
     if not files:
         return
     whole = project.as_report()
-    if whole.windowing is None and whole.frames is None:  # videos may be among the files
-        whole = dataclasses.replace(
-            whole, frames=kind_named(project.kind).choose_frames([FileFacts(duration=each.duration) for each in files])
-        )
+    frames = with_frames(dataclasses.replace(whole, files=tuple(files))).frames
+    whole = dataclasses.replace(whole, frames=frames)
     report = for_task(dataclasses.replace(whole, files=tuple(files)), project.task)
     plan = _plan(project, whole, report.files, split)
     project.add(report, plan, origin="person" if person else "import")
