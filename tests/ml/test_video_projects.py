@@ -14,8 +14,12 @@ from tiny_model import COLOURS, SIZE, write_colour_model
 from videos import write_video
 
 from ml.core.jobs import NeverStop
+from ml.core.messages import english
+from ml.core.scan_report import ScanReport, Unreadable
 from ml.features.decode import Decoded
+from ml.media.ffmpeg import NEEDS_FFMPEG
 from ml.project.project import Project
+from ml.project.scan.checks import findings
 from ml.project.update.add_files import add_files
 from ml.project.update.source_changes import source_changes, update_from_source
 from ml.runtime.model import ReleasedModel
@@ -126,6 +130,15 @@ def test_videos_without_a_picture_and_cut_ones_are_said(handlens: Handlens, vide
     created = done.lines[-1]
     assert [each["path"] for each in created["unreadable"]] == ["blue/no.mp4"]
     assert any(each.startswith("1 video is damaged or cut off.") for each in created["findings"])
+
+
+def test_videos_without_ffmpeg_are_named_with_what_to_install() -> None:
+    left_out = [Unreadable(path=name, reason=NEEDS_FFMPEG) for name in ("gate.mp4", "yard.mov")]
+    found = findings(ScanReport(folder="/", kind="images", files=(), unreadable=tuple(left_out)))
+    told = [english(finding.sentence) for finding in found if finding.paths]
+    assert len(told) == 1
+    assert told[0].startswith("“gate.mp4” and “yard.mov” can only be read with FFmpeg")
+    assert "Install FFmpeg" in told[0]
 
 
 def test_videos_alone_are_recordings_as_ever(handlens: Handlens, tmp_path: Path) -> None:

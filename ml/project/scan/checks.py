@@ -13,6 +13,7 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
 from ml.core.scan_report import LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.types import SPLITS, KindName, Split
+from ml.media.ffmpeg import NEEDS_FFMPEG
 from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows, samples_by_file
@@ -181,6 +182,15 @@ def unvisited(unreadable: Sequence[Unreadable]) -> list[Finding]:
 def _unreadable(report: ScanReport) -> list[Finding]:
     found = unvisited(report.unreadable)
     rest = [item for item in report.unreadable if item.reason not in (CLOSED_FOLDER, LEAVES_FOLDER)]
+    lacking = [item.path for item in rest if item.reason == NEEDS_FFMPEG]
+    if len(lacking) > 1:
+        sentence = msg(
+            "{names} can only be read with FFmpeg, which was not found on this computer, so they are left out. Install "
+            "FFmpeg, or add it with “pip install handlens[media]”.",
+            names=listed([msg("“{name}”", name=name) for name in lacking], most=_NAMES_SHOWN),
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(lacking)))
+        rest = [item for item in rest if item.reason != NEEDS_FFMPEG]
     if len(rest) == 1:
         sentence = msg("One file could not be read and is left out. {reason}", reason=rest[0].reason)
         found.append(Finding(severity="warn", sentence=sentence, paths=(rest[0].path,)))
