@@ -65,13 +65,17 @@ from ml.core.phrases import (
     counted_classes,
     counted_cut,
     counted_files,
+    counted_samples,
+    counted_with_videos,
     duration,
     files,
+    frame_of,
     listed,
     of_hundred,
     percent,
     thing,
     things,
+    video_time,
 )
 from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
@@ -136,6 +140,7 @@ from ml.inference.folder_test import (
     folder_test_sentence,
     score_folder,
 )
+from ml.inference.frames import by_frame, is_of_video, moment
 from ml.inference.label_export import FORM_SUFFIXES, LabelExport, export_labels, label_forms
 from ml.inference.live import HeardSound, LiveAnswer, LiveListener, answer_picture
 from ml.inference.model_in_use import model_path, open_run_model
@@ -153,6 +158,7 @@ from ml.inference.watch_memory import WatchMemory
 from ml.media.audio import claimed_seconds, load_waveform, stream_waveform
 from ml.media.band_pass import band_pass
 from ml.media.ffmpeg_check import FFmpegCheck, check_ffmpeg
+from ml.media.frames import frames_asked
 from ml.media.images import load_image, sample_values, thumbnail
 from ml.media.kinds import SampleKind, kind_named, kinds
 from ml.media.logs.traces import lanes
@@ -413,6 +419,7 @@ __all__ = [
     "band_pass",
     "between",
     "blend",
+    "by_frame",
     "cache_bytes",
     "cached_colours",
     "cached_embeddings",
@@ -439,6 +446,8 @@ __all__ = [
     "counted_classes",
     "counted_cut",
     "counted_files",
+    "counted_samples",
+    "counted_with_videos",
     "data_versions",
     "deep_files",
     "default_annotator",
@@ -458,6 +467,8 @@ __all__ = [
     "findings",
     "folder_test_sentence",
     "for_task",
+    "frame_of",
+    "frames_asked",
     "has_multilabel_tables",
     "has_page_runtime",
     "has_windows",
@@ -466,6 +477,7 @@ __all__ = [
     "imagenet_classes_for",
     "inferno",
     "is_memory_shortage",
+    "is_of_video",
     "is_package",
     "is_strange",
     "kind_inside",
@@ -489,6 +501,7 @@ __all__ = [
     "memory_file",
     "missing_labels",
     "model_path",
+    "moment",
     "most_similar",
     "most_useful",
     "msg",
@@ -566,6 +579,7 @@ __all__ = [
     "unused_project_name",
     "update_from_source",
     "usual_edge",
+    "video_time",
     "watch_plan",
     "why_set_aside",
     "wilson_interval",

@@ -11,10 +11,10 @@ from typing import Literal
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Slot
 
-from desktop.i18n import class_caption, printable, tr
+from desktop.i18n import class_caption, printable, text, tr
 from desktop.widgets.probability_bars import percent
 from desktop.workers.answering import Answered
-from ml.api import FilePrediction, ModelInfo, UnreadableInput, rejected_because
+from ml.api import FilePrediction, ModelInfo, UnreadableInput, frame_of, moment, rejected_because
 
 AnswerState = Literal["accepted", "aside", "unreadable"]
 COLUMNS = ("file", "answer", "probability", "second", "unlike", "state")
@@ -34,6 +34,12 @@ def answer_text(answered: FilePrediction, info: ModelInfo) -> str:
     """Return the predicted classes; in a multi-label model there may be several or none."""
     names = tuple(map(printable, info.classes))
     return class_caption(info.predicted(answered.probabilities), names)
+
+
+def file_name(answered: Answered, info: ModelInfo) -> str:
+    """Return the name of the file, and for a frame of a video its time."""
+    time, name = moment(answered, info), printable(answered.path.name)
+    return name if time is None else text(frame_of(name, time))
 
 
 def state_text(answered: Answered, info: ModelInfo) -> str:
@@ -161,7 +167,7 @@ class AnswersModel(QAbstractTableModel):
 
     def _words(self, answered: Answered, column: str, info: ModelInfo) -> str:
         if column == "file":
-            return printable(answered.path.name)
+            return file_name(answered, info)
         if column == "state":
             return state_text(answered, info)
         if isinstance(answered, UnreadableInput):
@@ -232,7 +238,10 @@ def _second_chance(answered: Answered, _info: ModelInfo) -> tuple[float, str]:
 
 
 _KEYS: dict[str, _Key] = {
-    "file": lambda answered, _info: (0.0, str(answered.path).casefold()),
+    "file": lambda answered, info: (
+        0.0,
+        f"{str(answered.path).casefold()}\0{moment(answered, info) or 0.0:015.3f}",
+    ),
     "answer": lambda answered, info: (
         0.0,
         "" if isinstance(answered, UnreadableInput) else answer_text(answered, info).casefold(),

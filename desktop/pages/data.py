@@ -34,7 +34,7 @@ from ml.api import (
     cache_bytes,
     counted,
     counted_classes,
-    counted_cut,
+    counted_samples,
     reading_sentences,
     shrink_cache,
 )
@@ -341,10 +341,9 @@ class DataPage(QWidget):
 
     def _sentence(self, session: Session) -> str:
         unlabelled = sum(not sample.labelled for sample in session.samples)
-        files = len({sample.path for sample in session.samples})
         sentence = msg(
             "{count_things} in {classes}.",
-            count_things=counted_cut(files, len(session.samples), session.project.kind),
+            count_things=counted_samples(session.samples, session.project.kind),
             classes=counted_classes(len(session.active_classes())),
         )
         if not unlabelled:

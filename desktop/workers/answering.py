@@ -23,6 +23,7 @@ from ml.api import (
     HandlensError,
     ReleasedModel,
     UnreadableInput,
+    by_frame,
     close_up,
     find_inputs,
     kind_named,
@@ -194,7 +195,11 @@ class AnswerThread(QThread):
                 self._total += len(paths)
                 self._uncounted = max(0, self._uncounted - 1)
             counted = True
-            yield from predict_files(self._model, paths)
+            for answer in predict_files(self._model, paths):
+                frames = list(by_frame([answer], self._model.info))
+                with self._changed:
+                    self._total += len(frames) - 1
+                yield from frames
         finally:
             if not counted:
                 with self._changed:

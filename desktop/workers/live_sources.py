@@ -101,7 +101,7 @@ class PicturesOfFolder(LiveSource):
         self._timer.timeout.connect(self._show_next)
 
     def start(self) -> None:
-        suffixes = kind_named("images").suffixes
+        suffixes = kind_named("images").suffixes - kind_named("images").guest_suffixes
         found = self._folder.rglob("*") if self._folder.is_dir() else iter((self._folder,))
         self._paths = sorted(path for path in found if path.suffix.lower() in suffixes)
         if not self._paths:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
 from ml.core.types import FIRST_BANDS, KindName, PictureReading
+from ml.media.frames import LONGEST, SHORTEST, frames_asked
 from ml.media.kinds import kind_named, kinds
 from ml.media.signatures import is_strange, kind_inside
 from ml.project.scan.folder import files_below
@@ -31,6 +32,21 @@ def rows_a_second(given: str | float) -> float:
             msg("“{given}” is not a number. Write the number of rows per second, such as 100.", given=str(given))
         )
     return rate
+
+
+def frame_seconds(given: str | float) -> float:
+    """Seconds between two frames, written as “2” or “0.5s”; a usage error for anything else."""
+    try:
+        return frames_asked(float(str(given).strip().lower().removesuffix("s"))).every
+    except ValueError as error:
+        raise WrongUsageError(
+            msg(
+                "“{given}” is no number of seconds from {least:g} to {most:g}.",
+                given=str(given),
+                least=SHORTEST,
+                most=LONGEST,
+            )
+        ) from error
 
 
 def check_split_by(split_by: str) -> None:
@@ -90,7 +106,7 @@ def _kind_seen(folder: Path) -> KindName:
     for number, name in enumerate(files_below(folder)):
         suffix = PurePosixPath(name).suffix.lower()
         for kind in kinds():
-            if suffix in kind.suffixes:
+            if suffix in kind.suffixes - kind.guest_suffixes:
                 (loose if kind.loose_suffixes else seen)[kind.name] += 1
                 break
         else:

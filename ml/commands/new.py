@@ -25,6 +25,7 @@ from ml.commands.common import (
 from ml.commands.new_options import (
     BandsOption,
     ColumnsOption,
+    FrameEveryOption,
     KindOption,
     LabelsOption,
     MultiLabelOption,
@@ -43,7 +44,7 @@ from ml.core.errors import HandlensError
 from ml.core.events import Event, Failed, Scanned, as_json, plain_fields
 from ml.core.jobs import ScanJob
 from ml.core.messages import Message, current_language, english, msg, nmsg, text, tr, verbatim
-from ml.core.phrases import counted_classes, counted_files
+from ml.core.phrases import counted_classes, counted_files, counted_with_videos
 from ml.core.scan_report import DuplicateSet, ScanReport, SplitPlan
 from ml.core.stored_reading import reading_values
 from ml.core.types import SPLITS, LabelColumns, PictureReading, Windowing
@@ -80,6 +81,7 @@ def new(
     pages: PagesOption = "first",
     value_range: RangeOption = None,
     bands: BandsOption = "",
+    frame_every: FrameEveryOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -96,9 +98,12 @@ def new(
         with Project.open(target) as known:
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _check_same_reading(known, asked)
+            _check_frames(known, frame_every)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
-    known_kind = kind_of(kind, folder, rate=rate)
+    known_kind = kind_of(kind or ("images" if frame_every is not None else ""), folder, rate=rate)
+    if frame_every is not None and not kind_named(known_kind).guest_suffixes:
+        raise WrongUsageError(msg("Only a project of pictures takes frames from videos."), option="--frame-every")
     check_pictures(known_kind, asked)
     job = ScanJob(
         folder=folder,
@@ -111,6 +116,7 @@ def new(
         page=pages,
         value_range=value_range,
         bands=asked.bands,
+        frame_every=frame_every,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
@@ -261,6 +267,7 @@ def _conclude(
         "why": project.split_why,
         "windowing": _cut(project.windowing),
         "picture_reading": None if project.picture_reading is None else reading_values(project.picture_reading),
+        "frames": _frames(project),
         "findings": [with_options(finding.sentence) for finding in found],
         "findings_files": [list(finding.paths) for finding in found],
         "findings_severity": [finding.severity for finding in found],
@@ -322,6 +329,9 @@ def _summary(project: Project, outcome: dict[str, Any]) -> list[Message]:
             nmsg("{count} sample without a label got one.", "{count} samples without a label got one.", given)
         )
     held = counted_files(outcome["files"], project.kind)
+    if (frames := outcome["frames"]) is not None:
+        pictures = outcome["files"] - frames["videos"]
+        held = counted_with_videos(pictures, frames["videos"], frames["samples"])
     if classes := outcome["classes"]:
         sentences.append(msg("It has {files} in {classes}.", files=held, classes=counted_classes(len(classes))))
     else:
@@ -401,6 +411,27 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
     whole = dataclasses.asdict(windowing)
     del whole["without_pauses"]
     return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
+
+
+def _frames(project: Project) -> dict[str, Any] | None:
+    """Which frames of videos are samples, and of how many videos."""
+    if project.frames is None:
+        return None
+    taken = [sample.path for sample in project.samples() if sample.start is not None]
+    return {"every": project.frames.every, "videos": len({*taken}), "samples": len(taken)}
+
+
+def _check_frames(project: Project, every: float | None) -> None:
+    """Raises HandlensError where the frames of known videos would have to change."""
+    if every is not None and (project.frames is None or every != project.frames.every):
+        raise HandlensError(
+            msg(
+                "“{name}” is already a project, and what is taken from its videos cannot change. Choose another "
+                "project name for another {option}.",
+                name=project.name,
+                option="--frame-every",
+            )
+        )
 
 
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:

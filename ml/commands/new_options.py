@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ml.commands.arguments import rows_a_second
+from ml.commands.arguments import frame_seconds, rows_a_second
 from ml.commands.common import whole_number
 from ml.core.messages import tr
 from ml.core.types import PAGE_CHOICES, PageChoice
@@ -90,6 +90,14 @@ PagesOption = Annotated[
             "Which page is used of pictures with several, such as stacks of a microscope: {choices}.",
             choices=", ".join(PAGE_CHOICES),
         ),
+    ),
+]
+FrameEveryOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=frame_seconds,
+        metavar="SECONDS",
+        help=tr("For videos among pictures: how far apart the pictures are that are taken from them."),
     ),
 ]
 RangeOption = Annotated[

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ml.commands.arguments import frame_seconds
 from ml.commands.common import JsonOption, UsedRunOption, command, fail, find_project, print_error
 from ml.commands.detections import (
     AudacityOption,
@@ -47,6 +48,7 @@ from ml.inference.overlays import OverlayNames, check_folder, originals
 from ml.inference.package import is_package, open_package, read_package
 from ml.inference.scenes import usual_edge
 from ml.inference.sorting import ClassFolders
+from ml.media.kinds import kind_named
 from ml.project.project import Project
 from ml.runtime.contract import ModelInfo
 from ml.runtime.folder import FilePrediction, UnreadableInput, check_inputs, count_inputs, predict_files, search_inputs
@@ -101,6 +103,14 @@ ResumeOption = Annotated[
         help=tr("Continue a run that wrote to the same table and did not finish. Nothing is answered twice."),
     ),
 ]
+FrameEveryOption = Annotated[
+    float | None,
+    typer.Option(
+        parser=frame_seconds,
+        metavar="SECONDS",
+        help=tr("Of videos, answer one picture every so many seconds. If not given, it follows from their length."),
+    ),
+]
 SortIntoOption = Annotated[
     Path | None,
     typer.Option(
@@ -144,12 +154,15 @@ def predict(
     scene: SceneOption = False,
     tile: TileOption = None,
     maps: MapOption = None,
+    frame_every: FrameEveryOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what pictures or recordings show.
+    """Say what pictures, videos or recordings show.
 
     A recording is read window by window; its probabilities and its unlike score are the means over its windows. Where
     more than one class may be present, the probability of a class is the largest in any of its windows.
+
+    Of a video, pictures are taken every few seconds: each has an answer with its time, and the video has their mean.
 
     With --detections it says instead when each class begins and ends. Each file for another program implies that.
 
@@ -185,6 +198,10 @@ def predict(
     if resume and not tables:
         raise WrongUsageError(msg("Give the table to continue as well."), option="--resume")
     file, released = open_model(model, run)
+    if frame_every is not None and (on_ray or not kind_named(released.info.kind).guest_suffixes):
+        raise WrongUsageError(
+            msg("Only a model of pictures takes frames from videos, and not with --ray."), option="--frame-every"
+        )
     if resume and is_complete(tables):
         return _say_complete(next(iter(tables.values())))
     check_inputs(inputs)
@@ -200,7 +217,7 @@ def predict(
         if tables:
             opened = AnswerTables(tables, Work.of(file, released.info, inputs), released.info, resume=resume)
             outputs.write_to(stack.enter_context(opened).answers)
-        _answer(_Asked(file, released, inputs, tuple(tables.values())), outputs, on_ray=on_ray)
+        _answer(_Asked(file, released, inputs, tuple(tables.values()), frame_every), outputs, on_ray=on_ray)
     if not json:
         say_where(tables, overlays, sort_into, outputs)
     if outputs.unreadable:
@@ -230,6 +247,7 @@ class _Asked:
     model: ReleasedModel
     inputs: Sequence[Path]
     tables: Sequence[Path]
+    frame_every: float | None = None
 
     def search(self) -> Iterator[Path]:
         return without_tables(originals(search_inputs(self.inputs, self.model.info), self.inputs), self.tables)
@@ -244,7 +262,7 @@ def _answer(asked: _Asked, outputs: PredictionOutputs, *, on_ray: bool) -> None:
     results = (
         _on_cluster(asked.file, asked.model.info, list(paths))
         if on_ray
-        else predict_files(asked.model, paths, keep_maps=outputs.overlays is not None)
+        else predict_files(asked.model, paths, keep_maps=outputs.overlays is not None, frame_every=asked.frame_every)
     )
     with FileProgress(asked.count, done=outputs.total) as progress:
         for result in results:

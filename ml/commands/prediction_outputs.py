@@ -10,10 +10,11 @@ from typing import Self
 
 from ml.commands.common import make_console, print_error, print_json, say
 from ml.core.messages import Message, msg, nmsg, text, tr
-from ml.core.phrases import listed, percent
+from ml.core.phrases import listed, percent, video_time
 from ml.core.printable import printable
 from ml.inference.answers import NONE_OF_THEM, Row, answer_row, why_set_aside
 from ml.inference.bulk import SUFFIX, AnswerList, Work
+from ml.inference.frames import is_of_video
 from ml.inference.overlays import OverlayNames, write_overlay
 from ml.inference.sorting import ClassFolders
 from ml.inference.tables import TABLES, write_table
@@ -43,8 +44,9 @@ class AnswerTables:
     ) -> None:
         with self.answers:
             if self.answers.count:
+                timed = any("windows" in row for row in self.answers.rows())
                 for name, target in self._targets.items():
-                    write_table(TABLES[name], target, self._info, self.answers.rows())
+                    write_table(TABLES[name], target, self._info, self.answers.rows(), timed=timed)
             if kind is None or not self.answers.count:
                 self.answers.remove()
 
@@ -106,7 +108,14 @@ class PredictionOutputs:
         elif self.json:
             print_json({name: value for name, value in row.items() if name != "reason"})
         else:
-            say_answer(row, why_set_aside(result, self.info))
+            say_answer(row, why_set_aside(result, self.info), video=is_of_video(result, self.info))
+        if isinstance(result, FilePrediction) and result.cut:
+            print_error(
+                msg(
+                    "{path} is damaged or cut off. Only what comes before the damage was used.",
+                    path=printable(str(result.path)),
+                )
+            )
 
 
 def say_where(
@@ -138,8 +147,8 @@ def say_where(
         )
 
 
-def say_answer(row: Row, why: Message | None) -> None:
-    """Print an answer, and `why` it was set aside, if it was."""
+def say_answer(row: Row, why: Message | None, *, video: bool = False) -> None:
+    """Print an answer, and `why` it was set aside, if it was; of a `video` also what each of its frames shows."""
     console = make_console()
     answer = _answer_text(row, dict(row["top"]))
     if why is None:
@@ -147,7 +156,10 @@ def say_answer(row: Row, why: Message | None) -> None:
     else:
         say(console, msg("{path}: {answer}, set aside: {why}", path=row["path"], answer=answer, why=why))
     windows = row.get("windows", [])
-    if len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
+    if video:
+        for window in windows:
+            say(console, "  " + tr("{time}: {answer}", time=video_time(window["start"]), answer=_answer_text(window)))
+    elif len({tuple(window.get("labels", [window["label"]])) for window in windows}) > 1:
         for window in windows:
             start, end = round(window["start"], 1), round(window["end"], 1)
             say(console, "  " + tr("{start:g}–{end:g} s: {answer}", start=start, end=end, answer=_answer_text(window)))

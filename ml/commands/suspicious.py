@@ -19,6 +19,7 @@ from ml.commands.wording import part
 from ml.core.events import Event, Note, Suspected
 from ml.core.jobs import SuspectJob
 from ml.core.messages import msg, nmsg, text, tr
+from ml.core.phrases import video_time
 from ml.core.types import TaskName
 from ml.inference.answers import NONE_OF_THEM
 from ml.project.project import Project
@@ -40,6 +41,7 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
     assert isinstance(found, Suspected)
     with Project.open(target, to_read=True) as opened:
         names, task, windowing = [item.name for item in opened.classes()], opened.task, opened.windowing
+        frames = opened.frames is not None
         samples = {sample.id: sample for sample in opened.samples()}
     rows = []
     for place, (sample_id, labels, suggested, score) in enumerate(
@@ -56,13 +58,17 @@ def suspicious(project: ProjectArgument, run: RunOption = None, json: JsonOption
         if sample.start is not None:
             row |= {"start": sample.start, "end": sample.end}
         label = ", ".join(names[index] for index in labels) or text(NONE_OF_THEM)
-        place_in_file = () if windowing is None else (text(part(windowing, sample.start or 0.0, sample.end or 0.0)),)
+        place_in_file: tuple[str, ...] = ()
+        if windowing is not None:
+            place_in_file = (text(part(windowing, sample.start or 0.0, sample.end or 0.0)),)
+        elif frames:
+            place_in_file = ("" if sample.start is None else video_time(sample.start),)
         rows.append((row, (sample.path, *place_in_file, label, replacement, f"{score:.2f}")))
     if json:
         for row, _shown in rows:
             print_json(row)
         return
-    _say(found, [shown for _row, shown in rows], with_place=windowing is not None)
+    _say(found, [shown for _row, shown in rows], with_place=windowing is not None or frames)
 
 
 def _say(found: Suspected, rows: list[tuple[str, ...]], *, with_place: bool) -> None:

@@ -77,6 +77,8 @@ class ScanJob:
     with more than three, where a person chose them. `reading` is that of the project that the files are to join.
 
     `columns`: those of the label tables, where a person chose them.
+
+    `frame_every`: seconds between two frames of a video in a project of pictures, where a person chose them.
     """
 
     folder: Path
@@ -91,6 +93,7 @@ class ScanJob:
     value_range: Levels | None = None
     bands: tuple[int, ...] = ()
     reading: PictureReading | None = None
+    frame_every: float | None = None
     plugins: tuple[str, ...] = field(default_factory=plugin_modules)
 
 

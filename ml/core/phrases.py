@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ml.core.messages import Message, msg, nmsg
-from ml.core.types import KindName
+from ml.core.types import KindName, Sample
 
 FORMS = ("accusative", "dative", "genitive")
 """Grammatical forms a translation may ask for; the form without a name is the nominative."""
@@ -85,6 +85,44 @@ def counted_cut(files: int, samples: int, kind: KindName) -> Message:
     if files == samples:
         return counted(samples, kind)
     return msg("{files}, cut into {samples}", files=counted_files(files, kind), samples=counted(samples, kind))
+
+
+def counted_videos(number: int) -> Message:
+    """“1 video”, “12 videos”."""
+    return nmsg("{count} video", "{count} videos", number)
+
+
+def counted_with_videos(pictures: int, videos: int, frames: int) -> Message:
+    """“240 pictures from 3 videos”, “90 pictures and 240 pictures from 3 videos”."""
+    from_videos = msg("{pictures} from {videos}", pictures=counted(frames, "images"), videos=counted_videos(videos))
+    if not videos:
+        return counted(pictures, "images")
+    if not pictures:
+        return from_videos
+    return msg("{pictures} and {others}", pictures=counted(pictures, "images"), others=from_videos)
+
+
+def counted_samples(samples: Sequence[Sample], kind: KindName) -> Message:
+    """Samples of a project, and what they come from: as `counted_cut`, or with the number of videos."""
+    files = len({sample.source_id for sample in samples})
+    frames = [sample.source_id for sample in samples if sample.start is not None]
+    if kind != "images" or not frames:
+        return counted_cut(files, len(samples), kind)
+    return counted_with_videos(len(samples) - len(frames), len({*frames}), len(frames))
+
+
+def video_time(seconds: float) -> str:
+    """Return a moment of a video as players show it: “01:23”, “1:01:23”, “00:01.5” where it is no whole second."""
+    hundredths = round(seconds * 100)
+    whole, rest = divmod(hundredths, 100)
+    minutes, second = divmod(whole, 60)
+    shown = f"{minutes // 60}:{minutes % 60:02d}:{second:02d}" if minutes >= 60 else f"{minutes:02d}:{second:02d}"
+    return f"{shown}.{rest:02d}".rstrip("0") if rest else shown
+
+
+def frame_of(path: str, seconds: float) -> Message:
+    """A frame of a video: “01:23 in gate.mp4”."""
+    return msg("{time} in {video}", time=video_time(seconds), video=path)
 
 
 def things(kind: KindName) -> Message:

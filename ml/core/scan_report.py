@@ -7,6 +7,8 @@ from typing import Literal
 
 from ml.core.messages import Message, msg
 from ml.core.types import (
+    Cut,
+    FrameSampling,
     KindName,
     LabelColumns,
     LabelSpan,
@@ -85,7 +87,7 @@ class FoundFile:
     width: int = 0
     height: int = 0
     duration: float = 0.0
-    """Seconds (recordings and logs); the pauses of a log do not count."""
+    """Seconds (recordings, logs and videos); the pauses of a log do not count."""
     rate: float = 0
     channels: int = 0
     stretches: tuple[Stretch, ...] = ()
@@ -210,6 +212,8 @@ class ScanReport:
     """Chosen from the data; None for images."""
     picture_reading: PictureReading | None = None
     """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
+    frames: FrameSampling | None = None
+    """Which frames of videos are pictures; None where there are no videos, or their sound is used."""
     task: TaskName = "single"
     labels: LabelNotes | None = None
     """Where the labels come from tables and tracks instead of folders."""
@@ -224,6 +228,11 @@ class ScanReport:
     def reading(self) -> Reading | None:
         """How files become samples: `windowing` or `picture_reading`."""
         return self.windowing or self.picture_reading
+
+    @property
+    def cut(self) -> Cut | None:
+        """How a file becomes several samples; None where none does."""
+        return self.windowing or self.frames
 
     @property
     def class_counts(self) -> dict[str, int]:

@@ -92,6 +92,19 @@ Reading = Windowing | PictureReading
 """How files become samples."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrameSampling:
+    """Which frames of videos are samples of a project of pictures: one `every` so many seconds, at `most` so many of a
+    video. Those of a longer video are farther apart."""
+
+    every: float
+    most: int = 300
+
+
+Cut = Windowing | FrameSampling
+"""How a file becomes several samples."""
+
+
 class Stretch(NamedTuple):
     """A part of a log between two pauses: when it begins and ends by the log's own clock, and how many frames it has.
 

@@ -7,12 +7,13 @@ tasks only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.core.messages import Message, msg, nmsg
-from ml.core.phrases import between, counted, counted_files, files, listed, of_hundred, thing, things
+from ml.core.phrases import SAMPLES, between, counted, counted_files, files, listed, of_hundred, thing, things
 from ml.core.types import SPLITS, KindName, Split
 from ml.evaluation.run_finding import Nonsense, RunFinding
 from ml.media.kinds import InputName, kind_named
@@ -404,9 +405,10 @@ def _why_not_promised(chosen: Thresholds, kind: KindName) -> Message:
         )
     needed, there = counted(chosen.needed, kind), counted(chosen.price.n, kind)
     if chosen.files < chosen.price.n:
-        # Windows of one recording are right or wrong together.
-        needed = counted_files(chosen.needed, kind)
-        there = msg("{files} ({samples})", files=counted_files(chosen.files, kind), samples=there)
+        # Windows of one recording are right or wrong together, and so are frames of one video.
+        many = SAMPLES.counted_files if kind == "images" else partial(counted_files, kind=kind)
+        needed = many(chosen.needed)
+        there = msg("{files} ({samples})", files=many(chosen.files), samples=there)
     return msg(
         "A guarantee needs {needed} in the validation set without a single error. You have {there}.",
         needed=needed,

@@ -65,7 +65,7 @@ class Decoded:
         keys: list[str] = []
         rows: list[NDArray[np.generic]] = []
         with start_threads(cores()) as pool:
-            for batch in _batches(list(missing.items())):
+            for batch in _batches(list(missing.items()), WINDOWS_AT_ONCE if self.windowing else BATCH):
                 for (path, group), result in zip(batch, self._load_all(batch, pool), strict=True):
                     if stop.requested():
                         return
@@ -173,13 +173,13 @@ def per_second(done: int, seconds: float) -> float:
     return done / max(seconds, 1e-3)
 
 
-def _batches(items: list[tuple[str, list[Sample]]]) -> Iterator[list[tuple[str, list[Sample]]]]:
-    """Yield about `BATCH` samples at a time; long recordings come in parts to limit the memory."""
+def _batches(items: list[tuple[str, list[Sample]]], at_once: int) -> Iterator[list[tuple[str, list[Sample]]]]:
+    """Yield about `BATCH` samples at a time, `at_once` of a file: long recordings would take too much memory."""
     batch: list[tuple[str, list[Sample]]] = []
     count = 0
     for path, group in items:
-        for start in range(0, len(group), WINDOWS_AT_ONCE):
-            part = group[start : start + WINDOWS_AT_ONCE]
+        for start in range(0, len(group), at_once):
+            part = group[start : start + at_once]
             if batch and count + len(part) > BATCH:
                 yield batch
                 batch, count = [], 0

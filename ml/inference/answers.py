@@ -37,8 +37,12 @@ def answer_row(result: FilePrediction | UnreadableInput, info: ModelInfo) -> Row
     }
     if not task_named(info.task).exclusive:
         row["labels"] = _present(result.probabilities, info)
-    if info.windowing is not None:
+    if info.windowing is not None or result.windows:
         row["windows"] = [_window(window, info) for window in result.windows]
+    if info.windowing is None and len(result.windows) == 1:
+        row["frame"] = True
+    if result.cut:
+        row["cut"] = True
     return row | {"reason": "" if why is None else text(why)}
 
 

@@ -33,7 +33,7 @@ def close_up(model: ReleasedModel, answer: FilePrediction) -> CloseUp:
     Raises UnreadableError where the file has changed or is gone.
     """
     info = model.info
-    if info.windowing is not None:
+    if info.windowing is not None or answer.windows:
         start = surest_start(answer)
         array = kind_named(info.kind).load_input(answer.path, [start], windowing=info.reading, size=info.size)
         return CloseUp(maps=model.predict(array).maps[0], start=start)

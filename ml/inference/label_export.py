@@ -57,10 +57,10 @@ class LabelExport:
         if not self.left_out:
             return None
         return nmsg(
-            "{count} file was left out, for example {first}: its original is missing, or only a part of a log has a "
-            "label.",
-            "{count} files were left out, for example {first}: the originals are missing, or only a part of a log has "
-            "a label.",
+            "{count} file was left out, for example {first}: its original is missing, or only a part of a log or a "
+            "video has a label.",
+            "{count} files were left out, for example {first}: the originals are missing, or only a part of a log or a "
+            "video has a label.",
             len(self.left_out),
             first=self.left_out[0],
         )
@@ -153,7 +153,7 @@ def _each(files: Iterable[LabelledFile], stop: Stopped) -> Iterator[LabelledFile
 
 def _write_csv(project: Project, files: Sequence[LabelledFile], target: Path, _stop: Stopped) -> Sequence[str]:
     """One row for each class of a file, or for each part that has one."""
-    timed = project.windowing is not None
+    timed = project.windowing is not None or any(file.spans for file in files)
     split = any(file.split is not None for file in files)
     header = ("file", "label", *(("start", "end") if timed else ()), *(("split",) if split else ()))
     table = TextTable(target, header, delimiter=",", encoding=BOM)
@@ -214,9 +214,10 @@ def _write_audacity(_project: Project, files: Sequence[LabelledFile], folder: Pa
 
 def _write_label_studio(project: Project, files: Sequence[LabelledFile], target: Path, _stop: Stopped) -> Sequence[str]:
     """Tasks with annotations. Files are named as Label Studio's local storage serves them."""
-    data = "audio" if project.windowing is not None else "image"
+    usual = "audio" if project.windowing is not None else "image"
     tasks: list[dict[str, Any]] = []
     for number, file in enumerate(files, 1):
+        data = "video" if project.windowing is None and file.end > 0 else usual
         results = [_part(span, data) for span in file.spans or ()] or [_choices(file.classes, data)]
         where = f"/data/local-files/?d={quote(_shown(file), safe='')}"
         tasks.append({"id": number, "data": {data: where}, "annotations": [{"result": results}]})

@@ -15,7 +15,7 @@ from ml.core.disk import check_free_space
 from ml.core.errors import HandlensError
 from ml.core.messages import msg, tr
 from ml.core.outputs import make_folder, unwritable
-from ml.core.phrases import percent
+from ml.core.phrases import percent, video_time
 from ml.core.types import Windowing
 from ml.inference.answers import rejected_because
 from ml.media.audio import load_waveform
@@ -110,6 +110,8 @@ def write_overlay(result: FilePrediction, info: ModelInfo, target: Path) -> None
         )
         maps = result.maps if surest is None else surest.maps
         assert maps is not None
+        if surest is not None and info.windowing is None:
+            verdict = replace(verdict, note=tr("shown: {time}", time=video_time(surest.start)))
         start = 0.0 if surest is None else surest.start
         picture = render_sample(info.kind, result.path, windowing=info.reading, start=start, size=(640, 640))
         save_png(overlay_picture(picture, maps, classes, verdict), target)

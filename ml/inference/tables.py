@@ -35,12 +35,14 @@ _COLUMN_WIDTHS = {"path": 50, "label": 18, "labels": 24, "reason": 40}
 class Columns:
     """The columns of a table of answers of a model."""
 
-    def __init__(self, info: ModelInfo) -> None:
+    def __init__(self, info: ModelInfo, *, timed: bool = False) -> None:
+        """`timed`: there are times also where the model is one of pictures, because videos were answered."""
         self._fields = list(FIELDS)
         if not task_named(info.task).exclusive:
             # What is there stands before what is likeliest, which may be nothing that is there.
             self._fields.insert(1, "labels")
-        if info.windowing is not None:
+        self._timed = timed or info.windowing is not None
+        if self._timed:
             self._fields[1:1] = ["start", "end"]
         self._fields.append("reason")
         places = range(2, min(RUNNERS_UP, len(info.classes)) + 1)
@@ -50,11 +52,13 @@ class Columns:
         """Yield the cells of an answer and, for a recording of several windows, those of each window."""
         yield self._cells(row)
         windows = row.get("windows", [])
-        for window in windows if len(windows) > 1 else ():
+        for window in windows if self._timed and len(windows) > 1 else ():
             yield self._cells(window | {"path": row["path"]})
 
     def _cells(self, row: Row) -> list[Any]:
         cells = {name: row.get(name, "") for name in self._fields}
+        if row.get("frame"):  # one frame of a video, answered by itself
+            cells |= {name: row["windows"][0][name] for name in ("start", "end") if name in cells}
         if "labels" in row:
             cells["labels"] = "; ".join(row["labels"]) or english(NONE_OF_THEM)
         others = [value for pair in row.get("top", [])[1:] for value in pair]
@@ -74,9 +78,9 @@ class AnswerTable(ABC):
     Raises HandlensError where it cannot be written: at once, before hours are spent on what goes in.
     """
 
-    def __init__(self, target: Path, info: ModelInfo) -> None:
+    def __init__(self, target: Path, info: ModelInfo, *, timed: bool = False) -> None:
         self._target = target.expanduser().absolute()
-        self._columns = Columns(info)
+        self._columns = Columns(info, timed=timed)
         self._header = self._columns.names
         self._rows = 0
         self.check(self._target)
@@ -290,9 +294,11 @@ TABLES: Mapping[str, type[AnswerTable]] = {".csv": CsvTable, ".xlsx": ExcelTable
 """The kinds of tables, by the ending of their files."""
 
 
-def write_table(kind: type[AnswerTable], target: Path, info: ModelInfo, rows: Iterable[Row]) -> None:
-    """Write the whole table. Raises HandlensError."""
-    with kind(target, info) as table:
+def write_table(
+    kind: type[AnswerTable], target: Path, info: ModelInfo, rows: Iterable[Row], *, timed: bool = False
+) -> None:
+    """Write the whole table; `timed` where there are videos among pictures. Raises HandlensError."""
+    with kind(target, info, timed=timed) as table:
         for row in rows:
             table.add(row)
 

@@ -1,4 +1,4 @@
-"""Decode recordings with FFmpeg, a separate program, where libsndfile cannot. It never touches the network."""
+"""Decode recordings and videos with FFmpeg, a separate program, where no library can. It never touches the network."""
 
 from __future__ import annotations
 
@@ -124,11 +124,17 @@ def needed_ffmpeg() -> Path:
 class FFmpegRun:
     """FFmpeg at work on one file, within limits of memory and time; `out` is what it writes."""
 
-    def __init__(self, path: Path, *, before: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> None:
-        """Start it. `before`: options of the file, `after`: what to write. Raises UnreadableError."""
+    def __init__(
+        self, path: Path, *, before: tuple[str, ...] = (), after: tuple[str, ...] = (), strict: bool = True
+    ) -> None:
+        """Start it. `before`: options of the file, `after`: what to write. Raises UnreadableError.
+
+        `strict`: it ends at the first damage; otherwise it goes on behind it as well as it can.
+        """
         program = needed_ffmpeg()
-        command = [str(program), "-hide_banner", "-nostats", "-loglevel", "level+info", "-nostdin", "-xerror"]
+        command = [str(program), "-hide_banner", "-nostats", "-loglevel", "level+info", "-nostdin"]
         command += [
+            *(("-xerror",) if strict else ()),
             *_SECURE,
             "-fflags",
             "+discardcorrupt",
@@ -246,12 +252,12 @@ class FFmpegSound:
             if head[:4] == b"fmt ":
                 channels, rate = int.from_bytes(body[2:4], "little"), int.from_bytes(body[4:8], "little")
         self._run.finish()
-        raise UnreadableError(_why_nothing(self._run.words()), details=_errors(self._run.words()))
+        raise UnreadableError(_why_nothing(self._run.words()), details=errors_in(self._run.words()))
 
     def _judge(self) -> None:
         status, words = self._run.finish(), self._run.words()
         missing = self.claimed_seconds - self.at / self.samplerate > _SHORT
-        self.cut = status != 0 or (missing and bool(_errors(words)))
+        self.cut = status != 0 or (missing and bool(errors_in(words)))
 
 
 def _why_nothing(words: str) -> Message:
@@ -260,5 +266,6 @@ def _why_nothing(words: str) -> Message:
     return _DAMAGED
 
 
-def _errors(words: str) -> str:
+def errors_in(words: str) -> str:
+    """Return the lines of what FFmpeg said that tell of damage."""
     return "\n".join(line for line in words.splitlines() if "[error]" in line or "[fatal]" in line)[:2000]

@@ -172,12 +172,15 @@ def thumbnail(path: Path, *, size: int, reading: PictureReading | None = None) -
         image.draft(None, (size, size))
         image.load()
         turn = _TURNS.get(_orientation(image))
-        scale = min(1.0, size / max(image.size))
-        target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        small = _resized(image, target, Image.Resampling.BICUBIC, reading)
+        small = _within(image, size, reading)
     if turn is not None:
         small = small.transpose(turn)
     return np.array(small.convert("RGB"), dtype=np.uint8)
+
+
+def thumbnail_of(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    """Return a decoded RGB picture within size × size, as `thumbnail` does with a file."""
+    return np.array(_within(image, size, None), dtype=np.uint8)
 
 
 def silence_pillow() -> None:
@@ -355,6 +358,13 @@ def _resized(
     )
     coarse = Image.fromarray(to_rgb(image, reading=reading, reduce=(across, down)))
     return coarse.resize(target, resampling, box=(0, 0, image.width / across, image.height / down))
+
+
+def _within(image: Image.Image, size: int, reading: PictureReading | None) -> Image.Image:
+    """The picture within size × size, its aspect kept, never enlarged."""
+    scale = min(1.0, size / max(image.size))
+    target = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return _resized(image, target, Image.Resampling.BICUBIC, reading)
 
 
 def _probe_colours(image: Image.Image) -> None:

@@ -20,13 +20,23 @@ from ml.core.messages import msg
 from ml.core.phrases import MEASUREMENTS, PICTURES, SAMPLES, SOUNDS, Nouns, register_nouns
 from ml.core.plugins import note_plugin
 from ml.core.scan_report import PictureLook, Remark, SoundLook
-from ml.core.types import KindName, Levels, PictureReading, Reading, Windowing
-from ml.media.audio import AUDIO_SUFFIXES, audio_facts, load_window, load_windows, quantise_int16, stream_windows
-from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, thumbnail
+from ml.core.types import FrameSampling, KindName, Levels, PictureReading, Reading, Windowing
+from ml.media.audio import (
+    AUDIO_SUFFIXES,
+    VIDEO_SUFFIXES,
+    audio_facts,
+    load_window,
+    load_windows,
+    quantise_int16,
+    stream_windows,
+)
+from ml.media.frames import choose_frames, frame_spans, frames_asked
+from ml.media.images import IMAGE_SUFFIXES, image_facts, load_squashed, squashed, thumbnail, thumbnail_of
 from ml.media.levels import shared_range
 from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log_windows, log_facts, log_windows
 from ml.media.logs.traces import trace_picture
 from ml.media.mel import mel_grey, mel_picture, mel_rgb, settings_for
+from ml.media.video import frames_at, is_video, video_facts
 from ml.media.windowing import choose_windowing, window_spans
 
 InputName = Literal["pixels", "waveform", "readings"]
@@ -59,10 +69,19 @@ class FileFacts:
     look: PictureLook | SoundLook | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frames:
+    """The frames of a video that are samples: the moment of each, and until when it stands for what is shown."""
+
+    spans: tuple[tuple[float, float], ...] = ()
+    cut: bool = False
+    """The video is damaged or ends before its time; what is before that is used."""
+
+
 class SampleKind(ABC):
     """One kind of sample. `windowing` is how files become samples, of pictures a `PictureReading` or None.
 
-    `start` is where a window begins in its file, in seconds; 0 where files are not cut."""
+    `start` is where a window begins in its file, or the moment of a frame in its video, in seconds; 0 elsewhere."""
 
     name: KindName
     suffixes: frozenset[str]
@@ -71,6 +90,8 @@ class SampleKind(ABC):
     input_name: InputName
     windowed: bool = False
     """Whether files are cut into windows, so that labels may hold for a part of a file."""
+    guest_suffixes: frozenset[str] = frozenset()
+    """Of `suffixes`, those that are read but say nothing about what a folder holds: another kind reads them, too."""
     loose_suffixes: bool = False
     """Whether other things have these suffixes, too: a table may be anything."""
     shares_columns: bool = False
@@ -93,6 +114,17 @@ class SampleKind(ABC):
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:  # noqa: ARG002 - pictures need them
         """Return how pictures with more than 8 bits are read; None where each can be read by itself."""
         return None
+
+    def choose_frames(self, facts: Sequence[FileFacts]) -> FrameSampling | None:  # noqa: ARG002 - pictures need them
+        """Return which frames of videos are samples; None where there are no videos."""
+        return None
+
+    def frames(self, path: Path, every: float | None = None) -> Frames:  # noqa: ARG002 - pictures need them
+        """Return the frames of a video that a model answers, one `every` so many seconds, or as its length asks for.
+
+        None for any other file. Raises UnreadableError.
+        """
+        return Frames()
 
     def windows(self, path: Path, windowing: Windowing) -> tuple[tuple[float, float], ...]:
         """Cut a file and return (start, end) of each window, in seconds by its own clock. Raises UnreadableError."""
@@ -148,10 +180,11 @@ class SampleKind(ABC):
 
 
 class Images(SampleKind):
-    """Picture files."""
+    """Picture files, and videos, of which frames are pictures."""
 
     name = "images"
-    suffixes = IMAGE_SUFFIXES
+    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+    guest_suffixes = VIDEO_SUFFIXES
     nouns = PICTURES
     input_name = "pixels"
 
@@ -159,6 +192,16 @@ class Images(SampleKind):
         return self.probe_as(path, None)
 
     def probe_as(self, path: Path, reading: PictureReading | None) -> FileFacts:
+        if is_video(path):
+            video = video_facts(path)
+            return FileFacts(
+                width=video.width,
+                height=video.height,
+                duration=video.seconds,
+                rate=video.rate,
+                remarks=("cut",) if video.cut else (),
+                look=video.look,
+            )
         facts = image_facts(path, reading)
         return FileFacts(
             width=facts.width,
@@ -174,14 +217,20 @@ class Images(SampleKind):
     def choose_reading(self, facts: Sequence[FileFacts]) -> PictureReading | None:
         return shared_range([each.levels for each in facts if each.levels is not None])
 
-    def load(
-        self,
-        path: Path,
-        starts: Sequence[float],  # noqa: ARG002 - others need them
-        *,
-        windowing: Reading | None,
-        size: int,
-    ) -> NDArray[np.generic]:
+    def choose_frames(self, facts: Sequence[FileFacts]) -> FrameSampling | None:
+        seconds = [each.duration for each in facts if each.duration > 0]
+        return choose_frames(seconds) if seconds else None
+
+    def frames(self, path: Path, every: float | None = None) -> Frames:
+        if not is_video(path):
+            return Frames()
+        facts = video_facts(path, look=False)
+        sampling = choose_frames([facts.seconds]) if every is None else frames_asked(every)
+        return Frames(spans=frame_spans(facts.seconds, sampling), cut=facts.cut)
+
+    def load(self, path: Path, starts: Sequence[float], *, windowing: Reading | None, size: int) -> NDArray[np.generic]:
+        if is_video(path):
+            return np.stack(frames_at(path, starts, lambda image: squashed(np.asarray(image), size)))
         return load_squashed(path, size, _pictures(windowing))[None]
 
     def row_shape(
@@ -196,9 +245,11 @@ class Images(SampleKind):
         path: Path,
         *,
         windowing: Reading | None,
-        start: float,  # noqa: ARG002 - others need it
+        start: float,
         edge: int,
     ) -> NDArray[np.generic]:
+        if is_video(path):
+            return frames_at(path, [start], lambda image: thumbnail_of(image, edge))[0]
         return thumbnail(path, size=edge, reading=_pictures(windowing))
 
     def draw(

@@ -19,7 +19,7 @@ from ml.core.errors import HandlensError
 from ml.core.messages import msg
 from ml.core.stored_reading import reading_in
 from ml.core.stored_windowing import windowing_in
-from ml.core.types import PRESETS, SPLITS, PictureReading, Windowing
+from ml.core.types import PRESETS, SPLITS, FrameSampling, PictureReading, Windowing
 from ml.core.untrusted import (
     LONGEST_NAME,
     LONGEST_PATH,
@@ -31,7 +31,9 @@ from ml.core.untrusted import (
     table_in,
     text_in,
     texts_in,
+    whole_in,
 )
+from ml.media.frames import LONGEST, MOST_ASKED, SHORTEST
 from ml.media.kinds import kind_named
 from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import looks_in
@@ -153,7 +155,7 @@ def _rules(classes: int, windowing: Windowing | None) -> dict[str, str]:
         "sample": [
             _whole("id", 0, _HIGHEST),
             _whole("source_id", 0, _HIGHEST),
-            nothing if windowing is None else f"({span})",
+            f"({nothing} OR ({span}))" if windowing is None else f"({span})",
             _or_null("change_id", _whole("change_id", 0, _HIGHEST)),
         ],
         "label_change": [
@@ -215,6 +217,7 @@ def read_meta(connection: sa.Connection) -> dict[str, str]:
     task_named(meta.get("task", "single"))
     windowing_of(meta)
     reading_of(meta)
+    frames_of(meta)
     return meta
 
 
@@ -234,6 +237,14 @@ def windowing_of(meta: Meta) -> Windowing | None:
             "without_pauses": "window_columns" in meta and meta.get("window_times") != "log",
         }
     )
+
+
+def frames_of(meta: Meta) -> FrameSampling | None:
+    """Return which frames of videos are samples; None where there are no videos. Raises ValueError."""
+    if "frame_every" not in meta:
+        return None
+    most = whole_in(parse_json(meta.get("frame_most", "0")), "frame_most", 1, MOST_ASKED)
+    return FrameSampling(every=number_in(float(meta["frame_every"]), "frame_every", SHORTEST, LONGEST), most=most)
 
 
 def reading_of(meta: Meta) -> PictureReading | None:
@@ -302,6 +313,8 @@ _META: dict[str, Callable[[str, str], None]] = {
     "passed_over": _text_of_any_length,
     "wrong_at_most": _share,
     "reading": _text_of_any_length,
+    "frame_every": _positive,
+    "frame_most": _positive,
     "window_rate": _positive,
     "window_seconds": _positive,
     "window_step": _positive,

@@ -18,6 +18,8 @@ from ml.core.messages import Message, dumps, loads, msg
 from ml.core.scan_report import AT_RANDOM, ScanReport, SplitPlan, Unreadable
 from ml.core.types import (
     ClassInfo,
+    Cut,
+    FrameSampling,
     LabelChange,
     LabelColumns,
     LabelSpan,
@@ -36,7 +38,7 @@ from ml.project.class_looks import KEY as CLASS_LOOKS
 from ml.project.class_looks import ClassLook, looks_in, looks_text
 from ml.project.data_findings import KEY as DATA_FINDINGS
 from ml.project.data_findings import DataFindings, data_findings_in
-from ml.project.integrity import check_rows, check_schema, read_meta, reading_of, refuse_links, windowing_of
+from ml.project.integrity import check_rows, check_schema, frames_of, read_meta, reading_of, refuse_links, windowing_of
 from ml.project.labels import (
     Parts,
     append_changes,
@@ -64,6 +66,7 @@ from ml.project.update.insert import (
     class_indices,
     files_in_project,
     fill,
+    frames_meta,
     label_untouched,
     source_meta,
     windowing_meta,
@@ -206,6 +209,16 @@ class Project:
     def picture_reading(self) -> PictureReading | None:
         """How pictures with more than 8 bits or several pages are read; None where each is read by itself."""
         return reading_of(self._meta)
+
+    @property
+    def frames(self) -> FrameSampling | None:
+        """Which frames of videos are pictures of the project; None where there are no videos."""
+        return frames_of(self._meta)
+
+    @property
+    def cut(self) -> Cut | None:
+        """How a file becomes several samples; None where none does."""
+        return self.windowing or self.frames
 
     @property
     def reading(self) -> Reading | None:
@@ -598,13 +611,14 @@ class Project:
             kind=self.kind,
             files=files,
             windowing=self.windowing,
+            frames=self.frames,
             task=self.task,
         )
 
     def reconcile(self, report: ScanReport) -> Reconciled:
         """Before new files are added: let the known ones follow theirs to where `report` found them."""
         with self._store.writing() as connection:
-            return reconcile(connection, report, task=self.task, windowing=self.windowing)
+            return reconcile(connection, report, task=self.task, cut=self.cut)
 
     def assign(self, plan: SplitPlan) -> None:
         """Write the splits and groups of `plan` for sources that have none yet; splits that exist are kept.
@@ -630,8 +644,10 @@ class Project:
 
         `reconcile` before that, or a file that was moved is a new one. `origin`: who gave the labels."""
         self._say_why(plan)
+        if self.cut is None and report.frames is not None:  # the first videos
+            self._set_meta(frames_meta(report.frames))
         with self._store.writing() as connection:
-            return add(connection, report, plan, task=self.task, windowing=self.windowing, origin=origin)
+            return add(connection, report, plan, task=self.task, cut=self.cut, origin=origin)
 
     def set_stamps(self, stamps: Mapping[str, tuple[int, int]]) -> None:
         """Note the size and the time of change of files whose contents are as they were."""

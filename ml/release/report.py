@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from PIL import Image
 
 from ml.core.messages import Message, current_language, msg, nmsg, text
-from ml.core.phrases import counted_classes, counted_cut, counted_files, percent, things
+from ml.core.phrases import counted_classes, counted_files, counted_samples, frame_of, percent, things
 from ml.core.printable import printable
 from ml.evaluation.accepting import accepting_sentence
 from ml.evaluation.run_view import RunView, ShownSample
@@ -190,7 +190,10 @@ class _Report:
             first = f'<strong class="wrong">{_text(caption)}</strong>'
         place = printable(item.sample.path)
         if item.sample.start is not None:
-            place = text(msg("{path}, at {seconds:g} s", path=place, seconds=round(item.sample.start, 2)))
+            if self._view.project.windowing is None:
+                place = text(frame_of(place, item.sample.start))
+            else:
+                place = text(msg("{path}, at {seconds:g} s", path=place, seconds=round(item.sample.start, 2)))
         sure = f"{_text(msg('{percent} sure', percent=percent(item.probability)))} · " if self._task.exclusive else ""
         shown = _text(msg("The file could not be read."))
         if tile is not None:
@@ -239,11 +242,10 @@ class _Report:
             [name, *(str(counts[index, split]) for split in ("train", "valid", "test"))]
             for index, name in enumerate(self._view.names)
         ]
-        files = len({sample.source_id for sample in samples})
         facts: list[Message] = [
             msg(
                 "{samples} in {classes}.",
-                samples=counted_cut(files, len(samples), self._kind),
+                samples=counted_samples(samples, self._kind),
                 classes=counted_classes(len(self._view.names)),
             )
         ]

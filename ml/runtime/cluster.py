@@ -103,13 +103,14 @@ def _written(answer: FilePrediction | UnreadableInput) -> str:
     """An answer without its maps, on its way from a worker."""
     if isinstance(answer, UnreadableInput):
         return json.dumps({"reason": to_json(answer.reason)})
-    windows = [(window.start, window.end, window.probabilities.tolist()) for window in answer.windows]
+    windows = [(window.start, window.end, window.probabilities.tolist(), window.unlike) for window in answer.windows]
     return json.dumps(
         {
             "probabilities": answer.probabilities.tolist(),
             "unlike": answer.unlike,
             "decision": answer.decision,
             "windows": windows,
+            "cut": answer.cut,
         }
     )
 
@@ -120,8 +121,8 @@ def _read(text: str, path: Path) -> FilePrediction | UnreadableInput:
     if "reason" in answer:
         return UnreadableInput(path=path, reason=from_json(answer["reason"]))
     windows = [
-        WindowPrediction(start=start, end=end, probabilities=np.array(probabilities, dtype=np.float32))
-        for start, end, probabilities in answer["windows"]
+        WindowPrediction(start=start, end=end, probabilities=np.array(each, dtype=np.float32), unlike=unlike)
+        for start, end, each, unlike in answer["windows"]
     ]
     return FilePrediction(
         path=path,
@@ -129,4 +130,5 @@ def _read(text: str, path: Path) -> FilePrediction | UnreadableInput:
         unlike=answer["unlike"],
         decision=answer["decision"],
         windows=tuple(windows),
+        cut=answer["cut"],
     )

@@ -33,20 +33,26 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowPrediction:
-    """What the model said of `start`…`end` s of a recording. `probabilities` (classes,); `maps` (classes, h, w)."""
+    """What the model said of `start`…`end` s of a recording, or of a frame of a video that stands for that time.
+
+    `probabilities` (classes,); `maps` (classes, h, w).
+    """
 
     start: float
     end: float
     probabilities: NDArray[np.float32]
     maps: NDArray[np.float32] | None = None
+    unlike: float | None = None
+    """Of a frame of a video, which is an answer of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilePrediction:
     """What the model said of one file.
 
-    `probabilities` (classes,) and `unlike` are means over the windows of a recording. `maps` (classes, h, w) is there
-    for pictures when it was asked for; recordings carry theirs in `windows`.
+    `probabilities` (classes,) and `unlike` are means over the windows of a recording or the frames of a video. `maps`
+    (classes, h, w) is there for pictures when it was asked for; recordings and videos carry theirs in `windows`. `cut`:
+    a video is damaged or ends before its time, and what is before that was answered.
     """
 
     path: Path
@@ -55,6 +61,7 @@ class FilePrediction:
     decision: Decision
     maps: NDArray[np.float32] | None = None
     windows: tuple[WindowPrediction, ...] = ()
+    cut: bool = False
 
     @property
     def best(self) -> int:
@@ -121,14 +128,15 @@ def count_inputs(inputs: Sequence[Path], info: ModelInfo, stop: Callable[[], boo
 
 
 def predict_files(
-    model: ReleasedModel, paths: Iterable[Path], *, keep_maps: bool = False
+    model: ReleasedModel, paths: Iterable[Path], *, keep_maps: bool = False, frame_every: float | None = None
 ) -> Iterator[FilePrediction | UnreadableInput]:
     """Predict `paths` one after another, as many at a time as a batch takes; memory does not grow with their number.
 
-    Unreadable files are yielded in their place. `keep_maps` adds the class maps.
+    Unreadable files are yielded in their place. `keep_maps` adds the class maps. `frame_every`: seconds
+    between two frames of a video; None: as its length asks for.
     """
     waiting: list[_Item] = []
-    for item in _decoded(paths, model.info):
+    for item in _decoded(paths, model.info, frame_every):
         waiting.append(item)
         if sum(len(entry.arrays) for entry in waiting) >= BATCH:
             yield from _predict(model, waiting, keep_maps=keep_maps)
@@ -143,11 +151,12 @@ class _Item:
     path: Path
     arrays: NDArray[np.generic] = field(default_factory=lambda: np.zeros((0, 1), dtype=np.float32))
     spans: tuple[Span, ...] = ()
+    cut: bool = False
     reason: Message | None = None
     short_of_memory: bool = False
 
 
-def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
+def _decoded(paths: Iterable[Path], info: ModelInfo, every: float | None) -> Iterator[_Item]:
     """Decode in threads, never further ahead than two batches; of recordings, which may hold a batch each, than keeps
     the threads busy."""
     threads = min(4, os.cpu_count() or 1)
@@ -156,27 +165,28 @@ def _decoded(paths: Iterable[Path], info: ModelInfo) -> Iterator[_Item]:
     with start_threads(threads, name="decode") as pool:
         try:
             for path in paths:
-                ahead.append(pool.submit(_load, path, info))
+                ahead.append(pool.submit(_load, path, info, every))
                 if len(ahead) >= most:
-                    yield _alone_if_short(ahead.popleft().result(), ahead, info)
+                    yield _alone_if_short(ahead.popleft().result(), ahead, info, every)
             while ahead:
-                yield _alone_if_short(ahead.popleft().result(), ahead, info)
+                yield _alone_if_short(ahead.popleft().result(), ahead, info, every)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _alone_if_short(item: _Item, ahead: Iterable[Future[_Item]], info: ModelInfo) -> _Item:
+def _alone_if_short(item: _Item, ahead: Iterable[Future[_Item]], info: ModelInfo, every: float | None) -> _Item:
     """The item; decoded again if memory ran out while others were decoded beside it, once these are done."""
     if not item.short_of_memory:
         return item
     wait(ahead)
-    return _load(item.path, info)
+    return _load(item.path, info, every)
 
 
-def _load(path: Path, info: ModelInfo) -> _Item:
+def _load(path: Path, info: ModelInfo, every: float | None) -> _Item:
     try:
         if info.windowing is None:
-            return _Item(path, _windows(path, info, ((0.0, 0.0),)))
+            frames = kind_named(info.kind).frames(path, every)
+            return _Item(path, _windows(path, info, frames.spans[:CHUNK] or ((0.0, 0.0),)), frames.spans, frames.cut)
         spans = kind_named(info.kind).windows(path, info.windowing)
         return _Item(path, _windows(path, info, spans[:CHUNK]), spans)
     except Exception as error:  # of thousands of files one that nobody thought of costs the others nothing
@@ -216,7 +226,7 @@ def _predict(
             continue
         first = outputs(row, row + len(item.arrays))
         row += len(item.arrays)
-        if model.info.windowing is None:
+        if not item.spans:
             yield _picture(item, first, model.info, keep_maps=keep_maps)
         else:
             yield _recording(model, item, first, keep_maps=keep_maps)
@@ -261,7 +271,7 @@ def _picture(item: _Item, outputs: Outputs, info: ModelInfo, *, keep_maps: bool)
 def _recording(
     model: ReleasedModel, item: _Item, first: Outputs, *, keep_maps: bool
 ) -> FilePrediction | UnreadableInput:
-    """Read the rest of a long recording chunk by chunk and take the mean over its windows."""
+    """Read the rest of a long recording or video chunk by chunk and take the mean over its windows."""
     windows = _window_predictions(item.spans[:CHUNK], first, keep_maps=keep_maps)
     unlike = [first.unlike]
     for start in range(CHUNK, len(item.spans), CHUNK):
@@ -281,6 +291,7 @@ def _recording(
         unlike=mean_unlike,
         decision=decide(probabilities, mean_unlike, model.info),
         windows=windows,
+        cut=item.cut,
     )
 
 
@@ -291,6 +302,7 @@ def _window_predictions(spans: Sequence[Span], outputs: Outputs, *, keep_maps: b
             end=end,
             probabilities=outputs.probabilities[row],
             maps=outputs.maps[row] if keep_maps else None,
+            unlike=float(outputs.unlike[row]),
         )
         for row, (start, end) in enumerate(spans)
     )

@@ -9,7 +9,7 @@ from desktop.i18n import current_language, text, tr, trn
 from desktop.models.run_scores import score_text
 from desktop.session import Session
 from desktop.widgets.probability_bars import percent
-from ml.api import HandlensError, RunInfo, Sample, counted
+from ml.api import HandlensError, RunInfo, Sample, counted, frame_of
 
 
 def progress(*, labelled: int, total: int, guessed: bool, look: int) -> str:
@@ -52,8 +52,10 @@ def selected(count: int) -> str:
 def sample_name(session: Session, sample: Sample) -> str:
     """Return the file, and for a window its place in the file."""
     windowing = session.project.windowing
-    if windowing is None or sample.start is None:
+    if sample.start is None:
         return sample.path
+    if windowing is None:
+        return text(frame_of(sample.path, sample.start))
     if windowing.clock == "none":
         return tr("{path} · rows {start:g}–{end:g}", path=sample.path, start=sample.start, end=sample.end)
     return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)

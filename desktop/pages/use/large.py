@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Slot
 
 from desktop import style
-from desktop.i18n import error_text, printable, tr
+from desktop.i18n import error_text, printable, text, tr
 from desktop.pages.use import messages
 from desktop.pages.use.panel import NOTHING, PREDICTED, AnswerPanel
 from desktop.widgets.probability_bars import Bar
@@ -15,9 +15,26 @@ from desktop.workers.answering import Answered, LargeAnswer, load_answer
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import overlay_image
 from desktop.workers.tasks import Tasks
-from ml.api import FilePrediction, HandlensError, ReleasedModel, UnreadableInput, kind_named, lanes, settings_for
+from ml.api import (
+    FilePrediction,
+    HandlensError,
+    ModelInfo,
+    ReleasedModel,
+    UnreadableInput,
+    frame_of,
+    kind_named,
+    lanes,
+    moment,
+    settings_for,
+)
 
 MAX_BARS = 5
+
+
+def answer_name(answered: Answered, info: ModelInfo) -> str:
+    """Return the path of the file, and for a frame of a video its time."""
+    time = moment(answered, info)
+    return str(answered.path) if time is None else text(frame_of(str(answered.path), time))
 
 
 class LargeController(QObject):
@@ -72,7 +89,7 @@ class LargeController(QObject):
             verdict=messages.verdict(answered, info),
             good=isinstance(answered, FilePrediction) and answered.decision == "accept",
             bars=() if isinstance(answered, UnreadableInput) else self._bars(answered),
-            name=str(answered.path),
+            name=answer_name(answered, info),
         )
         if isinstance(answered, UnreadableInput):
             self._panel.view().set_message(tr("This file could not be read."))

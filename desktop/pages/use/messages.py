@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from desktop.actions import action_named, keys_of
 from desktop.i18n import KindName, class_caption, counted_files, number, printable, text, tr, trn
@@ -35,8 +36,8 @@ def drop_words(kind: KindName) -> str:
         case "images":
             keys = keys_of(action_named("paste"))
             if not keys:
-                return tr("Drop pictures or folders here.")
-            return tr("Drop pictures or folders here, or paste one with {key}.", key=keys)
+                return tr("Drop pictures, videos or folders here.")
+            return tr("Drop pictures, videos or folders here, or paste a picture with {key}.", key=keys)
         case "recordings":
             return tr("Drop recordings or folders here.")
         case "sensors":
@@ -109,6 +110,10 @@ def verdict(answered: Answered, info: ModelInfo) -> str:
     """Return whether the answer can be used, in a sentence."""
     if isinstance(answered, UnreadableInput):
         return text(answered.reason)
+    if answered.cut:
+        first = verdict(replace(answered, cut=False), info)
+        damage = tr("The video is damaged or cut off. Only what comes before the damage is used.")
+        return tr("{first} {second}", first=first, second=damage)
     if answered.unlike > info.unlike_above:
         return tr("Set aside: it is like nothing the model was shown.")
     if answered.decision == "accept":

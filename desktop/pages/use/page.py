@@ -39,7 +39,17 @@ from desktop.session import Session
 from desktop.shortcuts import NEWS, bind
 from desktop.workers.answering import Answered, AnswerThread
 from desktop.workers.player import Player
-from ml.api import FilePrediction, ReleasedModel, Runner, kind_named, open_model, scene_size, tally_files, task_named
+from ml.api import (
+    FilePrediction,
+    ReleasedModel,
+    Runner,
+    is_of_video,
+    kind_named,
+    open_model,
+    scene_size,
+    tally_files,
+    task_named,
+)
 
 _TICK_MS = 250
 
@@ -608,7 +618,12 @@ class UsePage(QWidget):
 
     def label_selected(self, label: str) -> None:
         """Take the selected files into the project as samples of this class; what is pasted, as copies."""
-        chosen = [self.answers.answer(row).path for row in self.list.selected_rows()]
+        answers = [self.answers.answer(row) for row in self.list.selected_rows()]
+        if self.model is not None and any(is_of_video(each, self.model.info) for each in answers):
+            told = tr("The frames of a video cannot be taken one by one. Add the whole video on the page Data.")
+            self.list.show_saved(told, good=False)
+            return
+        chosen = [each.path for each in answers]
         if not chosen:
             self.list.show_saved(tr("Select the wrong answers in the table first."), good=False)
             return

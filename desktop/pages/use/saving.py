@@ -24,6 +24,7 @@ from ml.api import (
     UnreadableInput,
     answer_row,
     check_folder,
+    is_of_video,
     predict_files,
     write_overlay,
     write_table,
@@ -94,7 +95,8 @@ def write_answers(answers: Sequence[Answered], info: ModelInfo, target: Path) ->
         endings = ", ".join(TABLES)
         raise HandlensError(msg("Tables are written as {endings}. Give the name another ending.", endings=endings))
 
-    write_table(table, target, info, (answer_row(answered, info) for answered in answers))
+    timed = any(is_of_video(answered, info) for answered in answers)
+    write_table(table, target, info, (answer_row(answered, info) for answered in answers), timed=timed)
     return trn(
         "{count} answer is in {path}.",
         "{count} answers are in {path}.",
@@ -108,10 +110,17 @@ def copy_sorted(
 ) -> str:
     """Copy each answered file into a folder of its class. Return a sentence. Raises HandlensError."""
     folders, copied = ClassFolders(folder, info.classes, given), 0
+    done: set[tuple[Path, str]] = set()
     for answered in answers:
         if stopped():
             break
-        copied += len(folders.copy(answer_row(answered, info)))
+        row = answer_row(answered, info)
+        if row.get("frame"):  # a video goes once to each class that it shows somewhere
+            where = answered.path, f"{row['decision']} {row.get('labels', row['label'])}"
+            if where in done:
+                continue
+            done.add(where)
+        copied += len(folders.copy(row))
     return trn(
         "{count} copy is in {folder}, in a folder for its class. The original is unchanged.",
         "{count} copies are in {folder}, in a folder for each class. The originals are unchanged.",
@@ -123,7 +132,7 @@ def copy_sorted(
 def write_pictures(answers: Sequence[Answered], model: ReleasedModel, folder: Path, *, stopped: Stopped) -> str:
     """Write a picture of where the model looked for each answer. Return a sentence. Raises HandlensError."""
     check_folder(folder)
-    paths = [answered.path for answered in answers if isinstance(answered, FilePrediction)]
+    paths = list(dict.fromkeys(answered.path for answered in answers if isinstance(answered, FilePrediction)))
     names, written = OverlayNames(folder, ()), 0
     for again in predict_files(model, paths, keep_maps=True):
         if stopped():

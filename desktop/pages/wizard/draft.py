@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ml.api import (
@@ -17,7 +17,9 @@ from ml.api import (
     SplitPlan,
     TaskName,
     counted_cut,
+    counted_with_videos,
     for_task,
+    frames_asked,
     has_multilabel_tables,
     is_strange,
     kind_inside,
@@ -89,6 +91,12 @@ class Draft:
         if new != self.rate:
             self.rate, self.scanned, self.report = new, None, None
 
+    def set_frames(self, seconds: float) -> None:
+        """Take pictures from the videos so many seconds apart. What was decoded stays known."""
+        assert self.scanned is not None and self.report is not None
+        self.scanned = replace(self.scanned, frames=frames_asked(seconds))
+        self.set_task(self.report.task)
+
     def set_report(self, report: ScanReport) -> None:
         """Use the result of a scan. A table with several classes per file makes the project multi-label."""
         self.scanned = report
@@ -117,7 +125,12 @@ class Draft:
 
 def counted_report(report: ScanReport) -> Message:
     """Return what the scan found: “30 pictures”, “80 recordings, cut into 240 sounds”."""
-    return counted_cut(len(report.files), sum(samples_by_file(report).values()), report.kind)
+    samples = samples_by_file(report)
+    if report.frames is not None:
+        videos = [file.path for file in report.files if file.duration > 0]
+        taken = sum(samples[path] for path in videos)
+        return counted_with_videos(len(report.files) - len(videos), len(videos), taken)
+    return counted_cut(len(report.files), sum(samples.values()), report.kind)
 
 
 def guess_kind(folder: Path) -> KindName | None:
@@ -134,7 +147,7 @@ def guess_kind(folder: Path) -> KindName | None:
             seen += 1
             suffix = Path(name).suffix.lower()
             for kind in kinds():
-                if suffix in kind.suffixes:
+                if suffix in kind.suffixes - kind.guest_suffixes:
                     (loose if kind.loose_suffixes else found)[kind.name] += 1
                     break
             else:

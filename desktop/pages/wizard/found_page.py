@@ -57,6 +57,7 @@ class FoundPage(QWizardPage):
         self.progress, self.result, self.failure = ScanProgress(), ScanResult(), ScanFailure()
         self.progress.stop_button.clicked.connect(self._stop_scan)
         self.result.task_chosen.connect(self._on_task)
+        self.result.frames.chosen.connect(self._on_frames)
         self.result.table_chosen.connect(self._use_table)
         self.result.reading.reading_chosen.connect(self._on_reading)
         self.result.reading.page_chosen.connect(self._on_page)
@@ -168,6 +169,11 @@ class FoundPage(QWizardPage):
         self._draft.set_task(task)
         self._show_report()
         self.completeChanged.emit()
+
+    @Slot(float)
+    def _on_frames(self, seconds: float) -> None:
+        self._draft.set_frames(seconds)
+        self._show_report()
 
     @Slot(object)
     def _on_reading(self, reading: PictureReading) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QR
 from desktop import style
 from desktop.dialogs.items import ItemsDialog
 from desktop.i18n import counted_files, current_language, printable, text, tr
+from desktop.pages.wizard.frame_choice import FrameChoice
 from desktop.pages.wizard.label_files import use_table_text
 from desktop.pages.wizard.picture_reading import PictureReadingChoice
 from desktop.plain_text import button_text
@@ -55,6 +56,7 @@ class ScanResult(QWidget):
         self.unlabelled_button.setToolTip(tr("You label the files yourself and name the classes as you go"))
         self.unlabelled_button.clicked.connect(self.unlabelled_chosen)
         self.reading = PictureReadingChoice()
+        self.frames = FrameChoice()
         self.findings = FindingRows()
         self.findings.table_chosen.connect(self.table_chosen)
         self._tasks = Tasks(self)
@@ -69,6 +71,7 @@ class ScanResult(QWidget):
         column.addWidget(self.unlabelled_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addWidget(self.reading)
         column.addWidget(self.findings)
+        column.addWidget(self.frames)
         column.addStretch(0)
 
     def show_report(self, report: ScanReport, folder: Path, plan: SplitPlan | None) -> None:
@@ -88,6 +91,7 @@ class ScanResult(QWidget):
         self.task.setVisible(bool(rows))
         self.reading.show_report(report)
         self.findings.show_report(report, plan)
+        self.frames.show_report(report)
         self._request_examples(report, folder)
         if not report.class_counts and report.labels is None:
             self._table_request = self._tasks.submit_stoppable(suggest_labels, folder, report.kind)

@@ -95,7 +95,7 @@ class SourcePage(QWizardPage):
 
     def _build_choices(self) -> QHBoxLayout:
         self.pictures_button = ChoiceButton(
-            title=tr("Pictures"), words=tr("JPEG, PNG, TIFF and others, of any size."), icon="ph.image"
+            title=tr("Pictures"), words=tr("JPEG, PNG, TIFF and others, and frames of videos."), icon="ph.image"
         )
         self.sounds_button = ChoiceButton(
             title=tr("Sounds"), words=tr("WAV, FLAC, OGG or MP3, of any length."), icon="ph.speaker-high"

@@ -11,7 +11,8 @@ import numpy as np
 
 from ml.core.messages import Message, msg
 from ml.core.scan_report import FoundFile, LabelIssue, ScanReport
-from ml.core.types import LabelSpan, Windowing
+from ml.core.types import Cut, FrameSampling, LabelSpan, Windowing
+from ml.media.frames import frame_spans
 from ml.media.logs.timeline import Span, Timeline
 from ml.media.windowing import FEWEST_FRAMES, window_spans
 from ml.project.labelfiles.types import FileLabels
@@ -118,6 +119,17 @@ def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Window
     return dataclasses.replace(windowing, seconds=frames / windowing.rate, step=frames // 2 / windowing.rate)
 
 
+def pieces_of(file: FoundFile, cut: Cut | None) -> tuple[Span, ...]:
+    """(start, end) of each sample that the file is cut into; empty where it is one sample as it is."""
+    match cut:
+        case Windowing():
+            return windows_of(file, cut)
+        case FrameSampling() if file.duration > 0:
+            return frame_spans(file.duration, cut)
+        case _:
+            return ()
+
+
 def windows_of(file: FoundFile, windowing: Windowing) -> tuple[Span, ...]:
     """(start, end) of each window of the file, in seconds by its own clock."""
     if not file.stretches:
@@ -127,8 +139,8 @@ def windows_of(file: FoundFile, windowing: Windowing) -> tuple[Span, ...]:
 
 def samples_by_file(report: ScanReport) -> dict[str, int]:
     """Return how many samples each file of the report becomes."""
-    windowing = report.windowing
-    return {file.path: 1 if windowing is None else len(windows_of(file, windowing)) for file in report.files}
+    whole = report.windowing is None
+    return {file.path: len(pieces_of(file, report.cut)) or int(whole) for file in report.files}
 
 
 def labels_in_windows(

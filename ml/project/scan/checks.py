@@ -13,9 +13,10 @@ from ml.core.messages import Message, msg, nmsg
 from ml.core.phrases import counted_files, files, listed
 from ml.core.scan_report import LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.types import SPLITS, KindName, Split
+from ml.media.ffmpeg import NEEDS_FFMPEG
 from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
-from ml.project.labelfiles.windows import lost_in_windows
+from ml.project.labelfiles.windows import lost_in_windows, samples_by_file
 from ml.project.scan.finding import Finding, Severity
 from ml.project.scan.folder import CLOSED_FOLDER, LEAVES_FOLDER
 from ml.project.scan.layout import clean_name
@@ -41,7 +42,7 @@ def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
     found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
     found += [*_beside_splits(report), *_joined_names(report), *_from_names(report), *_passed_over(report)]
-    found += [*remarks_found(report), *look_findings(report)]
+    found += [*_from_videos(report), *remarks_found(report), *look_findings(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
     if plan is not None:
         found += _missing(report, plan)
@@ -110,6 +111,27 @@ def may_be_labelled(report: ScanReport) -> bool:
     return bool(report.files) and not report.class_counts and report.labels is None
 
 
+def _from_videos(report: ScanReport) -> list[Finding]:
+    """Say how many pictures are taken from the videos, and how far apart they are."""
+    videos = [file for file in report.files if file.duration > 0]
+    if report.frames is None or not videos:
+        return []
+    each = samples_by_file(report)
+    pictures = nmsg("{count} picture", "{count} pictures", sum(each[file.path] for file in videos))
+    sentence = nmsg(
+        "{count} video gives {pictures}, one every {seconds:g} s.",
+        "{count} videos give {pictures}, one every {seconds:g} s.",
+        len(videos),
+        pictures=pictures,
+        seconds=report.frames.every,
+    )
+    if any(file.duration > report.frames.every * report.frames.most for file in videos):
+        most = msg("From a longer video at most {most} pictures are taken.", most=report.frames.most)
+        sentence = msg("{first} {second}", first=sentence, second=most)
+    stays = msg("The pictures of a video always stay together when the samples are split.")
+    return [Finding(severity="info", sentence=msg("{first} {second}", first=sentence, second=stays))]
+
+
 def _too_high(report: ScanReport) -> list[Finding]:
     """Say which band of recordings with a very high rate is lost, and how it can be used."""
     windowing = report.windowing
@@ -160,6 +182,15 @@ def unvisited(unreadable: Sequence[Unreadable]) -> list[Finding]:
 def _unreadable(report: ScanReport) -> list[Finding]:
     found = unvisited(report.unreadable)
     rest = [item for item in report.unreadable if item.reason not in (CLOSED_FOLDER, LEAVES_FOLDER)]
+    lacking = [item.path for item in rest if item.reason == NEEDS_FFMPEG]
+    if len(lacking) > 1:
+        sentence = msg(
+            "{names} can only be read with FFmpeg, which was not found on this computer, so they are left out. Install "
+            "FFmpeg, or add it with “pip install handlens[media]”.",
+            names=listed([msg("“{name}”", name=name) for name in lacking], most=_NAMES_SHOWN),
+        )
+        found.append(Finding(severity="warn", sentence=sentence, paths=tuple(lacking)))
+        rest = [item for item in rest if item.reason != NEEDS_FFMPEG]
     if len(rest) == 1:
         sentence = msg("One file could not be read and is left out. {reason}", reason=rest[0].reason)
         found.append(Finding(severity="warn", sentence=sentence, paths=(rest[0].path,)))

@@ -18,12 +18,22 @@ def remarks_found(report: ScanReport) -> list[Finding]:
     return [
         Finding(severity=severity, sentence=sentence, paths=tuple(found))
         for remark, found in paths.items()
-        for severity, sentence in [_finding_of(remark, len(found), report.picture_reading)]
+        for severity, sentence in [
+            _finding_of(remark, len(found), report.picture_reading, videos=report.frames is not None)
+        ]
     ]
 
 
-def _finding_of(remark: Remark, count: int, reading: PictureReading | None) -> tuple[Severity, Message]:
+def _finding_of(
+    remark: Remark, count: int, reading: PictureReading | None, *, videos: bool
+) -> tuple[Severity, Message]:
     match remark:
+        case "cut" if videos:
+            return "warn", nmsg(
+                "{count} video is damaged or cut off. Only what comes before the damage is used.",
+                "{count} videos are damaged or cut off. Only what comes before the damage is used.",
+                count,
+            )
         case "cut":
             return "warn", nmsg(
                 "{count} recording is damaged or cut off. Only what comes before the damage is used.",

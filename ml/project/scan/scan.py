@@ -6,7 +6,7 @@ import dataclasses
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -17,7 +17,8 @@ from ml.core.messages import Message, english, msg
 from ml.core.phrases import counted_files
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import DuplicateSet, FoundFile, ScanReport, Unreadable
-from ml.core.types import PictureReading, Windowing
+from ml.core.types import FrameSampling, PictureReading, Windowing
+from ml.media.frames import frames_asked
 from ml.media.kinds import FileFacts, SampleKind, kind_named, kinds
 from ml.media.probing import probe_files
 from ml.media.signatures import belongs
@@ -72,7 +73,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
             job.labels,
             folder,
             wanted,
-            timed=kind.windowed,
+            timed=may_be_timed(kind, wanted),
             columns=job.columns,
             stopped=lambda: bool(stop.requested()),
         )
@@ -125,6 +126,7 @@ def _scan(folder: Path, job: ScanJob, kind: SampleKind, stop: Stop) -> Generator
         duplicates=duplicates_among(files),
         windowing=_windowing(files, job, facts=facts, agreed=windowing),
         picture_reading=picture_reading,
+        frames=_frames(kind, facts, job),
         notes=notes,
         unlabelled=job.unlabelled,
         passed_over=passed_over,
@@ -297,6 +299,24 @@ def duplicates_among(files: Sequence[FoundFile]) -> tuple[DuplicateSet, ...]:
     return tuple(sorted(sets, key=lambda item: item.paths))
 
 
+def may_be_timed(kind: SampleKind, names: Iterable[str]) -> bool:
+    """Return whether labels may hold for parts of these files: of recordings and logs, and of videos."""
+    return kind.windowed or any(_suffix(name) in kind.guest_suffixes for name in names)
+
+
+def with_frames(report: ScanReport) -> ScanReport:
+    """Return the report with a choice of frames, where there are videos and none was made."""
+    if report.cut is not None:
+        return report
+    facts = [FileFacts(duration=file.duration) for file in report.files]
+    return dataclasses.replace(report, frames=kind_named(report.kind).choose_frames(facts))
+
+
+def _frames(kind: SampleKind, facts: Sequence[FileFacts], job: ScanJob) -> FrameSampling | None:
+    chosen = kind.choose_frames(facts)
+    return chosen if chosen is None or job.frame_every is None else frames_asked(job.frame_every)
+
+
 def _windowing(
     files: Sequence[FoundFile], job: ScanJob, *, facts: Sequence[FileFacts], agreed: Windowing | None
 ) -> Windowing | None:
@@ -362,8 +382,9 @@ def _nothing_found(folder: Path, listing: Sequence[Entry], kind: SampleKind) -> 
     if not names:
         return msg("The folder “{folder}” is empty. Choose a folder that contains {files}.", folder=name, files=wanted)
     for other in kinds():
-        count = sum(_suffix(found) in other.suffixes for found in names)
-        if count and (not other.loose_suffixes or all(_suffix(found) in other.suffixes for found in names)):
+        own = other.suffixes - other.guest_suffixes
+        count = sum(_suffix(found) in own for found in names)
+        if count and (not other.loose_suffixes or all(_suffix(found) in own for found in names)):
             return msg(
                 "There are no {files} in “{folder}”, only {count_others}. Choose {others} instead.",
                 files=wanted,

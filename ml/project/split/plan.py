@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ml.core.messages import Message, msg
 from ml.core.phrases import files as files_of
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
-from ml.core.types import Split, Windowing
-from ml.project.labelfiles.windows import windows_of
+from ml.core.types import Cut, Split, Windowing
+from ml.project.labelfiles.windows import pieces_of
 from ml.project.scan.folder import READY_SPLITS
 from ml.project.scan.layout import split_of_folder
 from ml.project.split.assign import Group, Shares, assign_groups
@@ -75,7 +75,7 @@ def _dealt(
     *,
     seed: int,
 ) -> dict[str, Split]:
-    counted = _counted(files, groups, report.windowing)
+    counted = _counted(files, groups, report.cut)
     if not sides:
         dealt = assign_groups(counted, shares=SHARES, seed=seed, settled=settled)
     else:  # only what lies in a ready-made train folder is still to be divided
@@ -170,11 +170,11 @@ def _splits_in(groups: Mapping[str, str], splits: Mapping[str, Split]) -> dict[s
     return dict(held)
 
 
-def _counted(files: Sequence[FoundFile], groups: Mapping[str, str], windowing: Windowing | None) -> list[Group]:
+def _counted(files: Sequence[FoundFile], groups: Mapping[str, str], cut: Cut | None) -> list[Group]:
     windows: Counter[str] = Counter()
-    if windowing is not None:
+    if cut is not None:
         for file in files:
-            windows[groups[file.path]] += len(windows_of(file, windowing))
+            windows[groups[file.path]] += len(pieces_of(file, cut)) or int(not isinstance(cut, Windowing))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for file in files:
         # Those that show none of the classes are dealt out as evenly as a class.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from ml.core.scan_report import ScanReport, SplitPlan
-from ml.core.types import Origin, Split, TaskName, Windowing
+from ml.core.types import Cut, Origin, Split, TaskName
 from ml.project import store as tables
 from ml.project.split.plan import FARTHEST_FROM_LEARNING
 from ml.project.update.insert import class_indices, insert_files, insert_unreadable
@@ -22,7 +22,7 @@ def add(
     plan: SplitPlan,
     *,
     task: TaskName,
-    windowing: Windowing | None,
+    cut: Cut | None,
     origin: Origin = "import",
 ) -> int:
     """Take in the files of `report` that are new; what is known stays as it is. Returns the number of new files."""
@@ -36,7 +36,7 @@ def add(
     indices = class_indices(connection, [name for file in fresh for name in file.class_names])
     sides = _sides(connection, plan, {file.path: file.digest for file in fresh})
     plan = dataclasses.replace(plan, splits=sides)
-    insert_files(connection, fresh, plan, windowing, indices, exclusive=exclusive, origin=origin)
+    insert_files(connection, fresh, plan, cut, indices, exclusive=exclusive, origin=origin)
     insert_unreadable(connection, report)
     return len(fresh)
 

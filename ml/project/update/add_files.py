@@ -24,7 +24,7 @@ from ml.project.scan.examine import Examined
 from ml.project.scan.folder import entries_below
 from ml.project.scan.layout import places
 from ml.project.scan.multilabel import NEGATIVE_FOLDERS, for_task
-from ml.project.scan.scan import found_file
+from ml.project.scan.scan import found_file, with_frames
 from ml.project.split.plan import plan_split
 from ml.project.update.examining import Show, examine_all, is_text, show_nothing, usable
 from ml.scoring.tasks import task_named
@@ -275,6 +275,8 @@ def _insert(project: Project, files: Sequence[FoundFile], *, split: Split | None
     if not files:
         return
     whole = project.as_report()
+    frames = with_frames(dataclasses.replace(whole, files=tuple(files))).frames
+    whole = dataclasses.replace(whole, frames=frames)
     report = for_task(dataclasses.replace(whole, files=tuple(files)), project.task)
     plan = _plan(project, whole, report.files, split)
     project.add(report, plan, origin="person" if person else "import")

@@ -15,11 +15,11 @@ from ml.core.errors import HandlensError
 from ml.core.messages import Message, dumps, msg
 from ml.core.scan_report import FoundFile, ScanReport, SplitPlan
 from ml.core.stored_reading import reading_values
-from ml.core.types import Origin, TaskName, Windowing
+from ml.core.types import Cut, FrameSampling, Origin, TaskName, Windowing
 from ml.core.untrusted import text_in
 from ml.project import store as tables
 from ml.project.data_findings import KEY, data_findings_text
-from ml.project.labelfiles.windows import labels_in_windows, windows_of
+from ml.project.labelfiles.windows import labels_in_windows, pieces_of
 from ml.project.labels import Given, append_imports, default_annotator, label_rows, now, read_samples
 from ml.project.roots import place_of
 from ml.project.store import Store
@@ -44,6 +44,8 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         values |= windowing_meta(report.windowing)
     if report.picture_reading is not None:
         values["reading"] = json.dumps(reading_values(report.picture_reading))
+    if report.frames is not None:
+        values |= frames_meta(report.frames)
     if report.unlabelled:
         values["by_hand"] = "yes"
     copies = {path for same in report.duplicates for path in same.paths} - {file.path for file in report.files}
@@ -60,9 +62,7 @@ def fill(store: Store, *, name: str, report: ScanReport, plan: SplitPlan, final:
         if names:
             connection.execute(tables.classes.insert(), [{"index": i, "name": n} for i, n in enumerate(names)])
         indices = {n: i for i, n in enumerate(names)}
-        insert_files(
-            connection, report.files, plan, report.windowing, indices, exclusive=task_named(report.task).exclusive
-        )
+        insert_files(connection, report.files, plan, report.cut, indices, exclusive=task_named(report.task).exclusive)
         insert_unreadable(connection, report)
 
 
@@ -88,6 +88,11 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
     return values
 
 
+def frames_meta(frames: FrameSampling) -> dict[str, str]:
+    """How it is kept; `ml.project.integrity.frames_of` is the inverse."""
+    return {"frame_every": repr(frames.every), "frame_most": repr(frames.most)}
+
+
 def source_meta(folder: Path, project: Path) -> dict[str, str]:
     return {f"source_{key}": value for key, value in place_of(folder, project).items()}
 
@@ -96,7 +101,7 @@ def insert_files(
     connection: sa.Connection,
     files: Sequence[FoundFile],
     plan: SplitPlan,
-    windowing: Windowing | None,
+    cut: Cut | None,
     class_index: dict[str, int],
     *,
     exclusive: bool = True,
@@ -120,7 +125,7 @@ def insert_files(
             | {"group_name": _group(file, plan)}
             | {fact: getattr(file, fact) for fact in facts}
         )
-        for start, end, labels in _pieces(file, windowing, exclusive=exclusive):
+        for start, end, labels in _pieces(file, cut, exclusive=exclusive):
             change_id = None
             if labels is not None:
                 change_id = next_change
@@ -170,13 +175,13 @@ def label_untouched(
 
 
 def _pieces(
-    file: FoundFile, windowing: Windowing | None, *, exclusive: bool
+    file: FoundFile, cut: Cut | None, *, exclusive: bool
 ) -> Iterator[tuple[float | None, float | None, Sequence[_Label] | None]]:
     """Start and end of each sample of the file, and its labels; None: nobody said anything."""
-    if windowing is None:
+    windows = pieces_of(file, cut)
+    if not windows and not isinstance(cut, Windowing):
         yield None, None, _labels(file, [(0.0, 0.0)], exclusive=exclusive)[0]
         return
-    windows = windows_of(file, windowing)
     for (start, end), labels in zip(windows, _labels(file, windows, exclusive=exclusive), strict=True):
         yield start, end, labels
 

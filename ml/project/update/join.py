@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from ml.core.scan_report import ScanReport, SplitPlan
 from ml.project.project import Project
+from ml.project.scan.scan import with_frames
 from ml.project.split.plan import plan_split
 from ml.project.update.insert import fingerprint
 from ml.project.update.reconcile import Reconciled
@@ -23,6 +25,7 @@ class Joined:
 
 def join(project: Project, report: ScanReport, *, seed: int = 0) -> Joined:
     """Take in what `report` found in the source folder; what is known keeps its side of the split."""
+    report = with_frames(dataclasses.replace(report, frames=project.frames or report.frames))
     followed = project.reconcile(report)
     plan = plan_split(report, split_by=project.split_by, seed=seed, existing=project.splits())
     added = project.add(report, plan)

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from ml.core.messages import msg
 from ml.core.scan_report import FoundFile, ScanReport
-from ml.core.types import TaskName, Windowing
+from ml.core.types import Cut, TaskName, Windowing
 from ml.project import store as tables
-from ml.project.labelfiles.windows import windows_of
+from ml.project.labelfiles.windows import pieces_of
 from ml.project.labels import Given, append_imports, read_samples
 from ml.project.roots import root_name
 from ml.project.update.insert import class_indices, leave_out
@@ -34,9 +34,7 @@ class Reconciled:
     gone: tuple[str, ...] = ()
 
 
-def reconcile(
-    connection: sa.Connection, report: ScanReport, *, task: TaskName, windowing: Windowing | None
-) -> Reconciled:
+def reconcile(connection: sa.Connection, report: ScanReport, *, task: TaskName, cut: Cut | None) -> Reconciled:
     """Let the known sources follow their files to where `report` found them.
 
     A file is known by its name and its bytes. A source whose name does not hold its bytes any more, but a new one
@@ -59,7 +57,7 @@ def reconcile(
     missed = [source for source in away if source.id not in moves]
     moved_to = {file.path for file in moves.values()}
     new = {file.path: file for file in fresh if file.path not in moved_to}
-    changes = _changes(connection, missed, new, digests={source.digest for source in everything}, windowing=windowing)
+    changes = _changes(connection, missed, new, digests={source.digest for source in everything}, cut=cut)
     nameless = [source for source in missed if source.path in held and source.id not in changes]
     gone = _lost([source for source in missed if source.path not in held], fresh, report)
     gone |= _named_anew(nameless, taken={*held, *(source.path for source in everything)})
@@ -119,7 +117,7 @@ def _changes(
     new: Mapping[str, FoundFile],
     *,
     digests: Collection[str],
-    windowing: Windowing | None,
+    cut: Cut | None,
 ) -> dict[int, FoundFile]:
     """The `new` files that sources became without being moved, by the sources' ids.
 
@@ -130,20 +128,22 @@ def _changes(
     met = set(digests)
     for source in missed:
         file = new.get(source.path)
-        if file is not None and file.digest not in met and _cut_alike(connection, source, file, windowing):
+        if file is not None and file.digest not in met and _cut_alike(connection, source, file, cut):
             changes[source.id] = file
             met.add(file.digest)
     return changes
 
 
-def _cut_alike(connection: sa.Connection, source: _Source, file: FoundFile, windowing: Windowing | None) -> bool:
+def _cut_alike(connection: sa.Connection, source: _Source, file: FoundFile, cut: Cut | None) -> bool:
     """Whether the samples of a source begin where those of the file would; where they end is then as in the file."""
-    if windowing is None:
+    if cut is None:
         return True
     samples = tables.samples
     query = sa.select(samples.c.id, samples.c.start).where(samples.c.source_id == source.id).order_by(samples.c.start)
     rows = connection.execute(query).all()
-    windows = windows_of(file, windowing)
+    windows = pieces_of(file, cut)
+    if not windows and not isinstance(cut, Windowing):
+        return all(row.start is None for row in rows)
     if [row.start for row in rows] != [start for start, _end in windows]:
         return False
     for row, (_start, end) in zip(rows, windows, strict=True):

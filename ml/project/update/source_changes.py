@@ -22,7 +22,7 @@ from ml.project.roots import root_name
 from ml.project.scan.folder import entries_below
 from ml.project.scan.layout import places
 from ml.project.scan.multilabel import NEGATIVE_FOLDERS, for_task
-from ml.project.scan.scan import duplicates_among, found_file
+from ml.project.scan.scan import duplicates_among, found_file, may_be_timed
 from ml.project.update.examining import Show, examine_all, show_nothing, usable
 from ml.project.update.insert import fingerprint
 from ml.project.update.join import Joined, join
@@ -165,7 +165,7 @@ def _with_labels(
     if not tables:
         bare = [file if file.from_table else dataclasses.replace(file, class_name=None) for file in files]
         return bare, None
-    timed = kind_named(project.kind).windowed
+    timed = may_be_timed(kind_named(project.kind), names)
     reading = read_labels(tables, folder, names, timed=timed, columns=project.label_columns)
     return apply(files, reading, tables)
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QImage
 
 from desktop import style
-from desktop.i18n import error_text, printable, tr
+from desktop.i18n import error_text, printable, text, tr
 from desktop.models.prediction_table import PredictionTable
 from desktop.models.undo import same_labels
 from desktop.pages.explore import messages
@@ -24,7 +24,7 @@ from desktop.widgets.probability_bars import Bar, percent
 from desktop.workers.player import Player
 from desktop.workers.sample_renderer import Large, NetworkInput, is_faint, load_input, load_large
 from desktop.workers.tasks import Tasks
-from ml.api import HandlensError, Sample, kind_named, lanes, settings_for, task_named
+from ml.api import HandlensError, Sample, frame_of, kind_named, lanes, settings_for, task_named
 
 MAX_BARS = 4
 
@@ -311,8 +311,10 @@ class DetailController(QObject):
     def _sample_name(self, sample: Sample) -> str:
         """The file, and for a window its place in the file."""
         windowing = None if self._model.session is None else self._model.session.project.windowing
-        if windowing is None or sample.start is None:
+        if sample.start is None:
             return sample.path
+        if windowing is None:
+            return text(frame_of(sample.path, sample.start))
         if windowing.clock == "none":
             return tr("{path} · rows {start:g}–{end:g}", path=sample.path, start=sample.start, end=sample.end)
         return tr("{path} · {start:g}–{end:g} s", path=sample.path, start=sample.start, end=sample.end)
