@@ -20,12 +20,11 @@ from desktop.pages.explore.page import ExplorePage
 from desktop.pages.ids import EXPLORE, USE
 from desktop.pages.label.messages import sample_name
 from desktop.pages.use.page import UsePage
-from desktop.pages.wizard.wizard import NewProjectWizard
 from desktop.window.main_window import MainWindow
 from ml.api import FilePrediction, Project
 from ml.pipeline.dispatch import run as run_here
 from ml.project.update.add_files import add_files
-from tests.desktop.wizards import NEXT, click, texts
+from tests.desktop.wizards import NEXT, Maker, click, texts
 
 SLOW = 30_000
 
@@ -51,13 +50,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "Fruit.handlens"
 
 
-def test_the_wizard_shows_how_far_apart_frames_are(studio: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_wizard_shows_how_far_apart_frames_are(make_wizard: Maker, qtbot: QtBot, tmp_path: Path) -> None:
     for name, colour in (("cat", "red"), ("dog", "blue")):
         for number in range(2):
             write_video(tmp_path / "gate" / name / f"{number}.mp4", {colour: 3})
-    wizard = NewProjectWizard(kind="images", folder=tmp_path / "gate", runner=run_here)
-    qtbot.addWidget(wizard)
-    wizard.open()
+    wizard = make_wizard(run_here, kind="images", folder=tmp_path / "gate")
     page = wizard.found_page
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled(), timeout=SLOW)
     assert "24 pictures from 4 videos" in texts(page)
@@ -77,10 +74,8 @@ def test_the_wizard_shows_how_far_apart_frames_are(studio: QApplication, qtbot: 
         assert project.frames is not None and project.frames.every == 1.0
 
 
-def test_folders_of_pictures_alone_say_nothing_of_frames(studio: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
-    wizard = NewProjectWizard(kind="images", folder=image_folder(tmp_path / "fruit", each=3), runner=run_here)
-    qtbot.addWidget(wizard)
-    wizard.open()
+def test_folders_of_pictures_alone_say_nothing_of_frames(make_wizard: Maker, qtbot: QtBot, tmp_path: Path) -> None:
+    wizard = make_wizard(run_here, kind="images", folder=image_folder(tmp_path / "fruit", each=3))
     qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled(), timeout=SLOW)
     assert not wizard.found_page.result.frames.isVisible()
 
