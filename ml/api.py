@@ -76,6 +76,7 @@ from ml.core.phrases import (
 from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
+from ml.core.stored_windowing import MOST_TIMES_SLOWER
 from ml.core.types import (
     PRESETS,
     SPLITS,
@@ -186,6 +187,7 @@ from ml.project.runs import EpochRecord
 from ml.project.scan.checks import findings, may_be_labelled, problem
 from ml.project.scan.finding import Finding
 from ml.project.scan.multilabel import for_task, has_multilabel_tables
+from ml.project.scan.slower import may_be_slowed, with_time_expansion
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -231,6 +233,7 @@ __all__ = [
     "FRONTS",
     "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
+    "MOST_TIMES_SLOWER",
     "OFFERED",
     "PACKAGE_SUFFIX",
     "PAGE_RUNTIME_MEGABYTES",
@@ -450,6 +453,7 @@ __all__ = [
     "map_scene",
     "mark_sample",
     "may_be_labelled",
+    "may_be_slowed",
     "mel_to_hz",
     "memory_file",
     "missing_labels",
@@ -526,6 +530,7 @@ __all__ = [
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",
+    "with_time_expansion",
     "write_overlay",
     "write_package",
     "write_samples",

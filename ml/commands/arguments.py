@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
+from ml.core.stored_windowing import MOST_TIMES_SLOWER
 from ml.core.types import KindName
 from ml.media.kinds import kind_named, kinds
 from ml.media.signatures import is_strange, kind_inside
@@ -29,6 +30,17 @@ def rows_a_second(given: str | float) -> float:
             msg("“{given}” is not a number. Write the number of rows per second, such as 100.", given=str(given))
         )
     return rate
+
+
+def times_slower(given: str | int) -> int:
+    """How many times slower recordings are heard; a usage error for anything but a whole number from 1 to 100."""
+    text = str(given).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_TIMES_SLOWER:
+        raise WrongUsageError(
+            msg("“{given}” is no whole number from 1 to {most}.", given=str(given), most=MOST_TIMES_SLOWER),
+            option="--time-expansion",
+        )
+    return int(text)
 
 
 def check_split_by(split_by: str) -> None:

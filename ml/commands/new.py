@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ml.commands.arguments import check_split_by, kind_of, rows_a_second
+from ml.commands.arguments import check_split_by, kind_of, rows_a_second, times_slower
 from ml.commands.common import (
     JsonOption,
     ProjectArgument,
@@ -42,6 +42,7 @@ from ml.project.project import SUFFIX, Project
 from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, for_task, has_multilabel_tables
+from ml.project.scan.slower import TIME_EXPANSION, with_time_expansion
 from ml.project.split.plan import plan_split
 from ml.project.update.join import Joined, join
 from ml.project.update.reconcile import Reconciled
@@ -130,6 +131,17 @@ PagesOption = Annotated[
         ),
     ),
 ]
+TimeExpansionOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=times_slower,
+        metavar="N",
+        help=tr(
+            "For recordings: how many times slower the network hears them, as with the calls of bats; 1 is off. If "
+            "not given, it is chosen from their sounds."
+        ),
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option(parser=whole_number, metavar="N", help=tr("Another number gives another split."))
 ]
@@ -148,6 +160,7 @@ def new(
     multi_label: MultiLabelOption = False,
     unlabelled: UnlabelledOption = False,
     pages: PagesOption = "first",
+    time_expansion: TimeExpansionOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -159,9 +172,12 @@ def new(
     if target.exists():
         with Project.open(target) as known:
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
+            _check_same_speed(known, time_expansion)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     known_kind = kind_of(kind, folder, rate=rate)
+    if time_expansion is not None and not kind_named(known_kind).audible:
+        raise WrongUsageError(msg("Only recordings can be heard slower."), option="--time-expansion")
     job = ScanJob(
         folder=folder,
         kind=known_kind,
@@ -173,6 +189,8 @@ def new(
         page=pages,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
+    if time_expansion is not None:
+        report = with_time_expansion(report, time_expansion)
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
 
 
@@ -255,6 +273,8 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
 
 def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
     """The report in the windows that the project has; where nothing hangs on these yet, in those its labels ask for."""
+    if known.windowing is not None:
+        report = with_time_expansion(report, known.windowing.time_expansion)
     asked, has = report.windowing, known.windowing
     if asked is None or has is None or not any(file.spans for file in report.files) or asked.seconds >= has.seconds:
         return dataclasses.replace(report, windowing=has)
@@ -407,7 +427,8 @@ def _split_and_next(project: Project, outcome: dict[str, Any]) -> list[Message |
 def with_options(sentence: Message | str) -> Message:
     """The same, with the options of this command that it is about. The wizard asks the same in other ways."""
     message = sentence if isinstance(sentence, Message) else verbatim(sentence)
-    for asked, option in ((MULTILABEL_PHRASE, "--multi-label"), (ROWS_A_SECOND, "--rate")):
+    options = {MULTILABEL_PHRASE: "--multi-label", ROWS_A_SECOND: "--rate", TIME_EXPANSION: "--time-expansion"}
+    for asked, option in options.items():
         if english(asked) in english(sentence):
             message = msg("{what} The option for this: {option}.", what=message, option=option)
     return message
@@ -450,7 +471,10 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
         return None
     whole = dataclasses.asdict(windowing)
     del whole["without_pauses"]
-    return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
+    if windowing.columns:
+        del whole["time_expansion"]
+    names = ("rate", "seconds", "step", *(("time_expansion",) if windowing.time_expansion > 1 else ()))
+    return whole if windowing.columns else {name: whole[name] for name in names}
 
 
 def _job_to_join(project: Project, folder: Path, labels: tuple[Path, ...]) -> ScanJob:
@@ -499,5 +523,19 @@ def _check_same(project: Project, folder: Path, *, multi_label: bool, split_by: 
                 "another {option}.",
                 name=name,
                 option="--rate",
+            )
+        )
+
+
+def _check_same_speed(project: Project, time_expansion: int | None) -> None:
+    """Raises HandlensError where the recordings of the project that is there are heard at another speed."""
+    windowing = project.windowing
+    if time_expansion is not None and (windowing is None or time_expansion != windowing.time_expansion):
+        raise HandlensError(
+            msg(
+                "“{name}” is already a project, and its windows cannot change. Choose another project name for "
+                "another {option}.",
+                name=project.name,
+                option="--time-expansion",
             )
         )

@@ -99,6 +99,7 @@ def _spread_filters(filters: NDArray[np.float32], *, few: int, many: int) -> NDA
 
 def mel_size(windowing: Windowing) -> tuple[int, int]:
     """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
+    windowing = windowing.as_heard
     rows = 128 if windowing.rate > 12_000 else 96
     columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
     return rows, columns

@@ -147,7 +147,7 @@ def _ear_factor(project: Project, preset: Preset, ear: Ear) -> float:
     windowing = project.windowing
     if windowing is None or windowing.columns or ear == "picture":
         return 1.0
-    picture, speech = (fixed + rate * windowing.seconds for fixed, rate in (_PICTURE_EAR, _SPEECH_EAR))
+    picture, speech = (fixed + rate * windowing.as_heard.seconds for fixed, rate in (_PICTURE_EAR, _SPEECH_EAR))
     return speech / picture if ear == "speech" and preset == "quick" else 1.0 + speech / picture
 
 

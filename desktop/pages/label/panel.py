@@ -338,10 +338,16 @@ class PanelController(QObject):
             panel.traces.set_lanes(names, start=start, length=windowing.seconds, timed=windowing.clock != "none")
         if windowing is not None and result.waveform is not None:
             chosen = settings_for(windowing)
-            panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
+            panel.sound.set_axes(
+                start=start,
+                seconds=windowing.seconds,
+                f_min=chosen.f_min,
+                f_max=chosen.f_max,
+                time_expansion=windowing.time_expansion,
+            )
             panel.tools.set_range(start, start + windowing.seconds)
             self._show_spans()
-            self._player.set_sound(result.waveform, round(windowing.rate))
+            self._player.set_sound(result.waveform, round(windowing.rate), time_expansion=windowing.time_expansion)
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: Exception) -> None:

@@ -25,6 +25,7 @@ from ml.api import (
     plan_split,
     problem,
     samples_by_file,
+    with_time_expansion,
 )
 
 _ENOUGH = 500
@@ -85,6 +86,13 @@ class Draft:
         """Use the result of a scan. A table with several classes per file makes the project multi-label."""
         self.scanned = report
         self.set_task("multi" if has_multilabel_tables(report) else "single")
+
+    def set_time_expansion(self, times: int) -> None:
+        """Let networks hear the recordings so many times slower; their windows follow."""
+        assert self.scanned is not None and self.report is not None
+        task = self.report.task
+        self.scanned = with_time_expansion(self.scanned, times)
+        self.set_task(task)
 
     def set_task(self, task: TaskName) -> None:
         """Choose single label or multi-label; the split follows."""

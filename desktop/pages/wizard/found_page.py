@@ -44,6 +44,7 @@ class FoundPage(QWizardPage):
         self.progress, self.result, self.failure = ScanProgress(), ScanResult(), ScanFailure()
         self.progress.stop_button.clicked.connect(self._stop_scan)
         self.result.task_chosen.connect(self._on_task)
+        self.result.speed_chosen.connect(self._on_speed)
         self.result.table_chosen.connect(self._use_table)
         self.failure.again_button.clicked.connect(self._scan)
         self.failure.unlabelled_button.clicked.connect(self._scan_without_labels)
@@ -144,6 +145,11 @@ class FoundPage(QWizardPage):
         self._draft.set_task(task)
         self._show_report()
         self.completeChanged.emit()
+
+    @Slot(int)
+    def _on_speed(self, times: int) -> None:
+        self._draft.set_time_expansion(times)
+        self._show_report()
 
     @Slot(object)
     def _use_table(self, table: Path) -> None:
