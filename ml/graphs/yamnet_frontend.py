@@ -42,7 +42,8 @@ def log_mel(waveform: Value, *, rate: int, frames: int) -> Value:
 
 def mel_filters() -> NDArray[np.float32]:
     """Return the filters (LINES, BANDS) of TensorFlow, which are triangles on HTK's mel scale."""
-    edges = np.linspace(*_mel(np.array([LOWEST, HIGHEST])), BANDS + 2)
+    low, high = (float(_mel(hz)) for hz in (LOWEST, HIGHEST))
+    edges = np.linspace(low, high, BANDS + 2, dtype=np.float64)
     lines = _mel(np.arange(LINES) * BIN_HZ)[:, None]
     rising, falling = (lines - edges[:-2]) / np.diff(edges)[:-1], (edges[2:] - lines) / np.diff(edges)[1:]
     filters = np.maximum(0.0, np.minimum(rising, falling))
@@ -68,8 +69,8 @@ def clip_spectrograms() -> NDArray[np.float32]:
     return np.asarray(found, dtype=np.float32)
 
 
-def _mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1127.0 * np.log(1.0 + hz / 700.0))
+def _mel(hz: float | NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.asarray(1127.0 * np.log(1.0 + np.asarray(hz, dtype=np.float64) / 700.0))
 
 
 def _width_and_hop(rate: int) -> tuple[int, int]:

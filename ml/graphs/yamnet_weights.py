@@ -54,6 +54,7 @@ STRIDES_AND_CHANNELS = (
     (1, 1024),
 )
 """Of the first convolution, then of the separable ones (MobileNet v1, Howard et al. 2017)."""
+CONVOLUTIONS = 2 * len(STRIDES_AND_CHANNELS) - 1
 BATCH_NORM_EPSILON = 1e-4
 TOLERANCE = 1e-3
 
@@ -160,9 +161,7 @@ def installed() -> Weights:
 def load_layers(weights: Weights) -> Layers:
     """Return the layers that `install` kept."""
     with np.load(weights.path, allow_pickle=False) as arrays:
-        layers = tuple(
-            Convolution(arrays[f"{at:02d}.weight"], arrays[f"{at:02d}.bias"]) for at in range(len(list(_kinds())))
-        )
+        layers = tuple(Convolution(arrays[f"{at:02d}.weight"], arrays[f"{at:02d}.bias"]) for at in range(CONVOLUTIONS))
     _check_shapes(layers)
     return layers
 
@@ -292,9 +291,9 @@ def _read_onnx(file: Path) -> Layers:
             name = origin[name].input[0]
         return constants[name]
 
-    layers = []
+    layers: list[Convolution] = []
     for node in graph.node:
-        if node.op_type != "Conv" or len(layers) >= len(list(_kinds())):
+        if node.op_type != "Conv" or len(layers) >= CONVOLUTIONS:
             continue
         weight = np.asarray(constant(node.input[1]), dtype=np.float64)
         bias = np.zeros(len(weight)) if len(node.input) < 3 else np.asarray(constant(node.input[2]), dtype=np.float64)
