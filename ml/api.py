@@ -80,6 +80,7 @@ from ml.core.phrases import (
 from ml.core.private_text import describe as describe_error
 from ml.core.scan_report import DuplicateSet, FoundFile, LabelIssue, LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.stages import Stage, stage_message
+from ml.core.stored_windowing import MOST_TIMES_SLOWER
 from ml.core.types import (
     FIRST_BANDS,
     PAGE_CHOICES,
@@ -211,6 +212,7 @@ from ml.project.scan.reading import (
     reading_sentences,
     several_pages,
 )
+from ml.project.scan.slower import may_be_slowed, with_time_expansion
 from ml.project.spans import edit_spans, spans_in
 from ml.project.split.plan import plan_split
 from ml.project.update.add_files import Added, add_files
@@ -258,6 +260,7 @@ __all__ = [
     "FRONTS",
     "LONGEST_NOTE",
     "MEMORY_RAN_OUT",
+    "MOST_TIMES_SLOWER",
     "OFFERED",
     "PACKAGE_SUFFIX",
     "PAGE_CHOICES",
@@ -497,6 +500,7 @@ __all__ = [
     "map_scene",
     "mark_sample",
     "may_be_labelled",
+    "may_be_slowed",
     "mel_to_hz",
     "memory_file",
     "missing_labels",
@@ -584,6 +588,7 @@ __all__ = [
     "why_set_aside",
     "wilson_interval",
     "with_thresholds_for",
+    "with_time_expansion",
     "write_overlay",
     "write_package",
     "write_samples",

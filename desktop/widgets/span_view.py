@@ -61,10 +61,10 @@ class SpanView(SpectrogramView):
 
     # -- what it shows -------------------------------------------------------------------------------------------
 
-    def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
+    def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float, time_expansion: int = 1) -> None:
         self._whole = (start, start + max(seconds, 1e-3))
         self._zoom = 1.0
-        super().set_axes(start=start, seconds=seconds, f_min=f_min, f_max=f_max)
+        super().set_axes(start=start, seconds=seconds, f_min=f_min, f_max=f_max, time_expansion=time_expansion)
         self.select(None)
 
     def set_spans(self, spans: Sequence[ShownSpan]) -> None:

@@ -14,7 +14,7 @@ from desktop.widgets.overlay_view import BETWEEN, OverlayView
 from ml.api import hz_to_mel, hz_to_slaney
 
 LEFT, BOTTOM, TOP, RIGHT = 44, 36, 8, 10
-_KHZ = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+_KHZ = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
 
 class SpectrogramView(OverlayView):
@@ -28,15 +28,19 @@ class SpectrogramView(OverlayView):
         self.setAccessibleName(tr("Spectrogram"))
         self._start = 0.0
         self._seconds = 1.0
-        self._f_min, self._f_max = 0.0, 8000.0
+        self._f_min, self._f_max, self._times_higher = 0.0, 8000.0, 1
         self._to_mel = hz_to_mel
         self._cursor: float | None = None
         self._unit = tr("seconds")
         self._left = LEFT
 
-    def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float) -> None:
-        """Set the axes: the window starts `start` s into its recording; frequencies in Hz."""
+    def set_axes(self, *, start: float, seconds: float, f_min: float, f_max: float, time_expansion: int = 1) -> None:
+        """Set the axes: the window starts `start` s into its recording; frequencies in Hz.
+
+        What was recorded is `time_expansion` times higher than the mel scale of the image says.
+        """
         self._start, self._seconds, self._f_min, self._f_max = start, max(seconds, 1e-3), f_min, f_max
+        self._times_higher = time_expansion
         self._cursor = None
         self.update()
 
@@ -106,7 +110,7 @@ class SpectrogramView(OverlayView):
         """Return the y of a frequency; it may lie outside of the plot."""
         low, high = float(self._to_mel(self._f_min)), float(self._to_mel(self._f_max))
         plot = self.plot_rect()
-        return plot.bottom() - (float(self._to_mel(hertz)) - low) / (high - low) * plot.height()
+        return plot.bottom() - (float(self._to_mel(hertz / self._times_higher)) - low) / (high - low) * plot.height()
 
     def _paint_time(self, painter: QPainter, plot: QRectF, look: style.Tokens) -> None:
         step = _round_step(self._seconds / 5)
@@ -130,7 +134,7 @@ class SpectrogramView(OverlayView):
         low, high = float(self._to_mel(self._f_min)), float(self._to_mel(self._f_max))
         lowest_text = plot.bottom() + 8
         for khz in _KHZ:
-            place = (float(self._to_mel(khz * 1000)) - low) / (high - low)
+            place = (float(self._to_mel(khz * 1000 / self._times_higher)) - low) / (high - low)
             y = plot.bottom() - place * plot.height()
             if not 0 <= place <= 1 or lowest_text - y < 15:
                 continue

@@ -20,6 +20,8 @@ from ml.api import HandlensError, kind_named, stream_waveform
 PICTURE_MS = 200
 """How long a picture of a folder is shown."""
 SOUND_MS = 50
+_USUAL_RATE = 48_000
+"""Hz. Where a model needs more, it is about sounds that common microphones do not hear."""
 _LATE_SECONDS = 2.0
 """A file that is played does not catch up on more than this."""
 
@@ -231,6 +233,18 @@ class Microphone(LiveSource):
             self.problem_found.emit(tr("This microphone gives no 16-bit sound. Choose another in the system settings."))
             return
         self._channels = form.channelCount()
+        if self._rate > _USUAL_RATE:
+            form.setSampleRate(min(self._rate, device.maximumSampleRate()))
+            if form.sampleRate() < self._rate or not device.isFormatSupported(form):
+                self.problem_found.emit(
+                    tr(
+                        "This microphone does not hear as high sounds as the model needs, up to {needed:g} kHz. "
+                        "Connect an ultrasonic microphone and choose it in the system settings, or play a file as if "
+                        "it were live.",
+                        needed=self._rate / 2000,
+                    )
+                )
+                return
         if form.sampleRate() != self._rate:
             self._resampler = soxr.ResampleStream(form.sampleRate(), self._rate, 1, dtype="float32")
         self._source = sound.QAudioSource(device, form, self)

@@ -125,7 +125,7 @@ class SoundThread(LiveThread):
 
     @property
     def frequencies(self) -> tuple[float, float]:
-        """The lowest and the highest frequency that is shown, in Hz."""
+        """The lowest and the highest frequency that is shown, in Hz, as networks hear it."""
         return self._listener.frequencies
 
     def save_to(self, folder: Path | None) -> None:

@@ -63,7 +63,7 @@ class Player(QObject):
         self._problem = ""
         self._wave = np.zeros(0, dtype=np.float32)
         self._pcm = QByteArray()
-        self._rate = 16_000
+        self._rate, self._times_slower = 16_000, 1
         self._speed, self._gain = 1.0, 1.0
         self._parts: Parts = ()
         self._fade = 0.0
@@ -83,10 +83,13 @@ class Player(QObject):
             self._multimedia, self._problem = self._load()
         return self._problem
 
-    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
-        """Set the sound to play next, (n,) in -1…1 at `rate` Hz, and stop playing."""
+    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int, *, time_expansion: int = 1) -> None:
+        """Set the sound to play next, (n,) in -1…1 at `rate` Hz, and stop playing.
+
+        It is played `time_expansion` times slower; positions stay those of the recording.
+        """
         self.stop()
-        self._rate = rate
+        self._rate, self._times_slower = rate, time_expansion
         if waveform is None:
             self._wave = np.zeros(0, dtype=np.float32)
             return
@@ -134,7 +137,8 @@ class Player(QObject):
             return
         sound = self._multimedia
         form = sound.QAudioFormat()
-        form.setSampleRate(self._rate)
+        played = self._rate // self._times_slower
+        form.setSampleRate(played)
         form.setChannelCount(1)
         form.setSampleFormat(sound.QAudioFormat.SampleFormat.Int16)
         self._parts, self._fade = parts, fade
@@ -144,7 +148,7 @@ class Player(QObject):
         self._buffer.setData(self._pcm)
         self._buffer.open(QIODevice.OpenModeFlag.ReadOnly)
         self._sink = sound.QAudioSink(sound.QMediaDevices.defaultAudioOutput(), form, self)
-        self._sink.setBufferSize(2 * round(self._rate * BUFFER_SECONDS))
+        self._sink.setBufferSize(2 * round(played * BUFFER_SECONDS))
         self._sink.start(self._buffer)
         self._timer.start()
         self.playing_changed.emit(True)
@@ -167,7 +171,8 @@ class Player(QObject):
     def _tick(self) -> None:
         if self._sink is None:
             return
-        self.position_changed.emit(place_in(self._parts, self._sink.processedUSecs() / 1e6 * self._speed))
+        heard = self._sink.processedUSecs() / 1e6 * self._speed / self._times_slower
+        self.position_changed.emit(place_in(self._parts, heard))
         state = self._multimedia.QAudio.State
         if self._sink.state() in (state.IdleState, state.StoppedState):
             self.stop()

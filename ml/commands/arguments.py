@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from ml.commands.usage import WrongUsageError
 from ml.core.messages import msg
+from ml.core.stored_windowing import MOST_TIMES_SLOWER
 from ml.core.types import FIRST_BANDS, KindName, PictureReading
 from ml.media.frames import LONGEST, SHORTEST, frames_asked
 from ml.media.kinds import kind_named, kinds
@@ -47,6 +48,17 @@ def frame_seconds(given: str | float) -> float:
                 most=LONGEST,
             )
         ) from error
+
+
+def times_slower(given: str | int) -> int:
+    """How many times slower recordings are heard; a usage error for anything but a whole number from 1 to 100."""
+    text = str(given).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_TIMES_SLOWER:
+        raise WrongUsageError(
+            msg("“{given}” is no whole number from 1 to {most}.", given=str(given), most=MOST_TIMES_SLOWER),
+            option="--time-expansion",
+        )
+    return int(text)
 
 
 def check_split_by(split_by: str) -> None:

@@ -35,6 +35,7 @@ from ml.commands.new_options import (
     SeedOption,
     SourceOption,
     SplitByOption,
+    TimeExpansionOption,
     UnlabelledOption,
 )
 from ml.commands.progress import LiveReport
@@ -57,6 +58,7 @@ from ml.project.scan.agree_logs import ROWS_A_SECOND
 from ml.project.scan.checks import findings, problem
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, for_task, has_multilabel_tables
 from ml.project.scan.reading import BANDS_PHRASE, PAGES_PHRASE, RANGE_PHRASE
+from ml.project.scan.slower import TIME_EXPANSION, with_time_expansion
 from ml.project.split.plan import plan_split
 from ml.project.update.join import Joined, join
 from ml.project.update.reconcile import Reconciled
@@ -82,6 +84,7 @@ def new(
     value_range: RangeOption = None,
     bands: BandsOption = "",
     frame_every: FrameEveryOption = None,
+    time_expansion: TimeExpansionOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> None:
@@ -99,12 +102,15 @@ def new(
             _check_same(known, folder, multi_label=multi_label, split_by=split_by, rate=rate)
             _check_same_reading(known, asked)
             _check_frames(known, frame_every)
+            _check_same_speed(known, time_expansion)
             _join(known, folder, _label_files(labels), console, seed=seed, json=json)
         return
     known_kind = kind_of(kind or ("images" if frame_every is not None else ""), folder, rate=rate)
     if frame_every is not None and not kind_named(known_kind).guest_suffixes:
         raise WrongUsageError(msg("Only a project of pictures takes frames from videos."), option="--frame-every")
     check_pictures(known_kind, asked)
+    if time_expansion is not None and not kind_named(known_kind).audible:
+        raise WrongUsageError(msg("Only recordings can be heard slower."), option="--time-expansion")
     job = ScanJob(
         folder=folder,
         kind=known_kind,
@@ -119,6 +125,8 @@ def new(
         frame_every=frame_every,
     )
     report = for_task(_scan(job, console, json=json), "multi" if multi_label else "single")
+    if time_expansion is not None:
+        report = with_time_expansion(report, time_expansion)
     _make(target, report, console, split_by=split_by, seed=seed, json=json)
 
 
@@ -201,6 +209,8 @@ def _join(known: Project, folder: Path, labels: tuple[Path, ...], console: Conso
 
 def _in_windows_of(known: Project, report: ScanReport) -> ScanReport:
     """The report in the windows that the project has; where nothing hangs on these yet, in those its labels ask for."""
+    if known.windowing is not None:
+        report = with_time_expansion(report, known.windowing.time_expansion)
     asked, has = report.windowing, known.windowing
     if asked is None or has is None or not any(file.spans for file in report.files) or asked.seconds >= has.seconds:
         return dataclasses.replace(report, windowing=has)
@@ -370,6 +380,7 @@ _OPTIONS = (
     (PAGES_PHRASE, "--pages"),
     (RANGE_PHRASE, "--range"),
     (BANDS_PHRASE, "--bands"),
+    (TIME_EXPANSION, "--time-expansion"),
 )
 
 
@@ -410,7 +421,10 @@ def _cut(windowing: Windowing | None) -> dict[str, Any] | None:
         return None
     whole = dataclasses.asdict(windowing)
     del whole["without_pauses"]
-    return whole if windowing.columns else {name: whole[name] for name in ("rate", "seconds", "step")}
+    if windowing.columns:
+        del whole["time_expansion"]
+    names = ("rate", "seconds", "step", *(("time_expansion",) if windowing.time_expansion > 1 else ()))
+    return whole if windowing.columns else {name: whole[name] for name in names}
 
 
 def _frames(project: Project) -> dict[str, Any] | None:
@@ -505,5 +519,19 @@ def _check_same_reading(project: Project, asked: PictureReading) -> None:
                 "name for another {option}.",
                 name=project.name,
                 option=option,
+            )
+        )
+
+
+def _check_same_speed(project: Project, time_expansion: int | None) -> None:
+    """Raises HandlensError where the recordings of the project that is there are heard at another speed."""
+    windowing = project.windowing
+    if time_expansion is not None and (windowing is None or time_expansion != windowing.time_expansion):
+        raise HandlensError(
+            msg(
+                "“{name}” is already a project, and its windows cannot change. Choose another project name for "
+                "another {option}.",
+                name=project.name,
+                option="--time-expansion",
             )
         )

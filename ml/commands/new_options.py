@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ml.commands.arguments import frame_seconds, rows_a_second
+from ml.commands.arguments import frame_seconds, rows_a_second, times_slower
 from ml.commands.common import whole_number
 from ml.core.messages import tr
 from ml.core.types import PAGE_CHOICES, PageChoice
@@ -119,6 +119,17 @@ BandsOption = Annotated[
             "The bands that become red, green and blue in pictures with more than three, counted from 1, such as "
             "{example}.",
             example="4,3,2",
+        ),
+    ),
+]
+TimeExpansionOption = Annotated[
+    int | None,
+    typer.Option(
+        parser=times_slower,
+        metavar="N",
+        help=tr(
+            "For recordings: how many times slower the network hears them, as with the calls of bats; 1 is off. If "
+            "not given, it is chosen from their sounds."
         ),
     ),
 ]

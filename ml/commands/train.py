@@ -111,7 +111,11 @@ WeightsOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=tr("The weights of {option} as a file, for a machine without internet.", option="--backbone"),
+        help=tr(
+            "The weights of {option}, or of {yamnet}, as a file, for a machine without internet.",
+            option="--backbone",
+            yamnet="--ear yamnet",
+        ),
     ),
 ]
 FrontOption = Annotated[
@@ -133,8 +137,8 @@ EarOption = Annotated[
         metavar="NAME",
         help=tr(
             "For recordings, the pretrained network of the first model: the one for pictures, on spectrograms "
-            "({picture}), the one for speech ({speech}), or {both}. The default is {auto}: the training recordings "
-            "decide.",
+            "({picture}), the one for speech ({speech}), {both}, or the one for sounds of the world ({yamnet}), which "
+            "is downloaded once. The default is {auto}: the training recordings decide.",
             auto=DEFAULT_EAR,
             **{name: name for name in EARS},
         ),

@@ -86,3 +86,8 @@ def licence_sentence(name: str, licence: str, page: str) -> Message:
 def weights_folder() -> Path:
     """Where downloaded weights are kept, for all projects of this user."""
     return platformdirs.user_cache_path("Handlens", appauthor=False) / "weights"
+
+
+def yamnet_file() -> Path:
+    """Where the weights of YAMNet are kept once somebody asked for them, see `ml.graphs.yamnet_weights`."""
+    return weights_folder() / "yamnet.npz"

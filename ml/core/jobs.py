@@ -22,10 +22,10 @@ or all three below each other."""
 FRONTS: tuple[Front, ...] = get_args(Front)
 DEFAULT_FRONT: Front = "combined"
 
-UsedEar = Literal["picture", "speech", "both"]
+UsedEar = Literal["picture", "speech", "both", "yamnet"]
 """Which pretrained networks a first model of recordings uses: the one for pictures on spectrograms, the one for speech,
-or both."""
-Ear = Literal["auto", "picture", "speech", "both"]
+both of these, or the one for sounds of the world, whose weights come on request."""
+Ear = Literal["auto", "picture", "speech", "both", "yamnet"]
 """The same as a wish; "auto" compares them on the training split."""
 EARS: tuple[UsedEar, ...] = get_args(UsedEar)
 DEFAULT_EAR: Ear = "auto"
@@ -102,11 +102,11 @@ class TrainJob:
     """Train a run in the project at `project`. Ends with `events.Finished`.
 
     `resume` continues the newest interrupted run and takes its settings from that run. `device` is "auto", "cpu",
-    "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights` a
-    file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted answers
-    that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is for logs of
-    sensors only, `ear` for recordings. `accept_changed_weights`: the user trusts a download that differs from the first
-    one.
+    "cuda" or "mps". `backbone` is a name of timm's ("" is the one that comes with the installation), and `weights`
+    a file that holds its weights; without one they are downloaded once. `wrong_at_most` is the share of accepted
+    answers that may be wrong (None: what the user chose for the project); the threshold follows from it. `front` is
+    for logs of sensors only, `ear` for recordings; `weights` are those of YAMNet where that is chosen and no
+    `backbone` is. `accept_changed_weights`: the user trusts a download that differs from the first one.
     """
 
     project: Path

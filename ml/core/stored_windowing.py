@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import cast
 
 from ml.core.types import Clock, Windowing
-from ml.core.untrusted import list_in, number_in, texts_in
+from ml.core.untrusted import list_in, number_in, texts_in, whole_in
 
 MOST_COLUMNS = 4_096
 MOST_VALUES = 10_000_000
 """In one window, of all columns together: three minutes of sound at 48 kHz."""
+MOST_TIMES_SLOWER = 100
 _CLOCKS = ("file", "asked", "none")
 
 
@@ -31,6 +32,7 @@ def windowing_in(values: Mapping[str, object]) -> Windowing:
     without_pauses = values.get("without_pauses", False)
     if not isinstance(without_pauses, bool):
         raise ValueError("without_pauses is not true or false")
+    time_expansion = whole_in(values.get("time_expansion", 1), "time_expansion", 1, MOST_TIMES_SLOWER)
     return Windowing(
         rate=int(rate) if float(rate).is_integer() else rate,
         seconds=seconds,
@@ -39,6 +41,7 @@ def windowing_in(values: Mapping[str, object]) -> Windowing:
         clock=cast(Clock, clock),
         ranges=ranges,
         without_pauses=without_pauses,
+        time_expansion=time_expansion,
     )
 
 

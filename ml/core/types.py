@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from ml.core.messages import Message
@@ -54,11 +54,24 @@ class Windowing:
     """Between which values each column usually lies, so that all its pictures have one scale."""
     without_pauses: bool = False
     """Times of samples leave out the pauses of a log, as in projects made by version 0.1."""
+    time_expansion: int = 1
+    """Networks hear a recording as if it was played back so many times slower, which brings the calls of bats into the
+    range they know. Rate and times stay those of the recording."""
 
     @property
     def frames(self) -> int:
         """Values in one window, of each column."""
         return round(self.rate * self.seconds)
+
+    @property
+    def as_heard(self) -> Windowing:
+        """The same windows with the rate and the times that networks perceive."""
+        times = self.time_expansion
+        if times == 1:
+            return self
+        return replace(
+            self, rate=self.rate / times, seconds=self.seconds * times, step=self.step * times, time_expansion=1
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,13 +7,15 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.core.jobs import UsedEar
+from ml.core.jobs import EARS, UsedEar
 from ml.core.types import Windowing
 from ml.graphs.builder import GraphBuilder, Value, concat
 from ml.graphs.feature_network import FeatureNetwork
 from ml.graphs.frozen_network import FrozenNetwork
 from ml.graphs.pretrained import Weights
 from ml.graphs.speech_embedding import SpeechEmbedding
+from ml.graphs.yamnet import Yamnet
+from ml.graphs.yamnet_weights import is_installed
 
 
 def make_ear(name: UsedEar, windowing: Windowing) -> FeatureNetwork:
@@ -25,6 +27,13 @@ def make_ear(name: UsedEar, windowing: Windowing) -> FeatureNetwork:
             return SpeechEmbedding(windowing)
         case "both":
             return BothEars(FrozenNetwork(input_name="waveform", windowing=windowing), SpeechEmbedding(windowing))
+        case "yamnet":
+            return Yamnet(windowing)
+
+
+def available_ears() -> tuple[UsedEar, ...]:
+    """Return the ears whose weights are on this machine."""
+    return EARS if is_installed() else tuple(name for name in EARS if name != "yamnet")
 
 
 class BothEars(FeatureNetwork):

@@ -61,7 +61,7 @@ class SpeechEmbedding(FeatureNetwork):
         self.size = 0
         self.width = 2 * NUMBERS
         self.inner_features = slice(0, 0)
-        self._windowing = windowing
+        self._windowing = windowing.as_heard
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -90,7 +90,7 @@ class LiveListener:
 
     @property
     def frequencies(self) -> tuple[float, float]:
-        """The lowest and the highest frequency of the picture in Hz."""
+        """The lowest and the highest frequency of the picture in Hz, as networks hear it."""
         return self._settings.f_min, self._settings.f_max
 
     @property

@@ -67,6 +67,8 @@ class AudioFacts:
     cancels: bool = False
     """The mix of its channels is far quieter than one of them, which is used alone."""
     look: SoundLook | None = None
+    share_above: float | None = None
+    """The share of the sound above what networks hear; None where that is not known."""
 
 
 def audio_facts(path: Path) -> AudioFacts:
@@ -75,7 +77,7 @@ def audio_facts(path: Path) -> AudioFacts:
     Raises UnreadableError with the reason in one sentence.
     """
     with opened(path) as source:
-        meter = SoundMeter()
+        meter = SoundMeter(source.samplerate)
         frames = meter.measured(source.blocks(None), source.mono)
         if frames == 0:
             raise UnreadableError(msg("The recording is empty: it holds no sound."))
@@ -86,6 +88,7 @@ def audio_facts(path: Path) -> AudioFacts:
             cut=source.cut,
             cancels=source.only_channel is not None,
             look=meter.look(),
+            share_above=meter.share_above(),
         )
 
 

@@ -37,7 +37,7 @@ from ml.media.logs.log import LOG_SUFFIXES, LogFacts, load_log_windows, log_fact
 from ml.media.logs.traces import trace_picture
 from ml.media.mel import mel_grey, mel_picture, mel_rgb, settings_for
 from ml.media.video import frames_at, is_video, video_facts
-from ml.media.windowing import choose_windowing, window_spans
+from ml.media.windowing import choose_time_expansion, choose_windowing, window_spans
 
 InputName = Literal["pixels", "waveform", "readings"]
 """The input of the exported graph, which fixes its shape: uint8 (batch, size, size, 3) RGB, float32 (batch, frames)
@@ -67,6 +67,8 @@ class FileFacts:
     """A picture is shown through the window that its file names."""
     remarks: tuple[Remark, ...] = ()
     look: PictureLook | SoundLook | None = None
+    share_above: float | None = None
+    """The share of a recording's sound above what networks hear; None where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,10 +284,13 @@ class Recordings(SampleKind):
             channels=facts.channels,
             remarks=tuple(remark for remark, holds in remarks.items() if holds),
             look=facts.look,
+            share_above=facts.share_above,
         )
 
     def choose_windowing(self, facts: Sequence[FileFacts]) -> Windowing | None:
-        return choose_windowing([each.duration for each in facts], [each.rate for each in facts])
+        durations, rates = [each.duration for each in facts], [each.rate for each in facts]
+        times = choose_time_expansion(rates, [each.share_above for each in facts])
+        return choose_windowing(durations, rates, time_expansion=times)
 
     def load(
         self,

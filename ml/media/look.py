@@ -10,7 +10,9 @@ from PIL import Image
 
 from ml.core.scan_report import PictureLook, SoundLook
 from ml.core.types import PictureReading
+from ml.media.bands import BandMeter
 from ml.media.pixels import is_plain, to_rgb
+from ml.media.windowing import HIGHEST_RATE
 
 _EDGE = 160
 _SIGNATURE = 8
@@ -113,7 +115,9 @@ def _taken_by(image: Image.Image) -> tuple[str, str]:
 class SoundMeter:
     """Measures the blocks of a recording one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float = 0.0) -> None:
+        """`rate` in Hz. Of high ones `share_above` is measured, too."""
+        self._bands = BandMeter(rate) if rate > HIGHEST_RATE else None
         self._count = 0
         self._clipped = 0
         self._sum = self._squares = 0.0
@@ -128,6 +132,8 @@ class SoundMeter:
             frames += len(block)
             if not len(block):
                 continue
+            if self._bands is not None:
+                self._bands.add(mono(block))
             some = mono(block[:: max(1, len(block) // _VALUES)])
             size = np.abs(some)
             self._count += len(some)
@@ -136,6 +142,10 @@ class SoundMeter:
             self._peak = max(self._peak, float(size.max()))
             self._clipped += int((size >= _FULL_SCALE).sum())
         return frames
+
+    def share_above(self) -> float | None:
+        """Return the share of the sound above what networks hear, see `BandMeter`; None where that is not known."""
+        return None if self._bands is None else self._bands.share_above()
 
     def look(self) -> SoundLook:
         """Return what was measured."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class MelSettings:
     n_mels: int
     f_min: float
     f_max: float
+    time_expansion: int = field(default=1, repr=False)
+    """How many times higher the recorded frequencies are, see `Windowing`. Not part of the names of caches."""
 
 
 def settings_for(windowing: Windowing) -> MelSettings:
@@ -40,6 +42,7 @@ def settings_for(windowing: Windowing) -> MelSettings:
     Short windows hold short events such as words, which 64 ms would blur; long ones gain from the finer pitch. What is
     recorded at a few hundred values per second is looked at as long as it takes to tell its notes apart.
     """
+    times, windowing = windowing.time_expansion, windowing.as_heard
     rate = round(windowing.rate)
     finest = int(np.log2(max(4, windowing.frames)))
     n_fft = 1 << min(finest, max(8, round(np.log2(rate * 0.064))))
@@ -51,11 +54,14 @@ def settings_for(windowing: Windowing) -> MelSettings:
     widest = rate / n_fft
     lowest = float(hz_to_mel(f_min + 1.05 * widest) - hz_to_mel(f_min))
     n_mels = max(1, min(128, int((hz_to_mel(f_max) - hz_to_mel(f_min)) / lowest) - 1))
-    return MelSettings(rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=n_mels, f_min=f_min, f_max=f_max)
+    return MelSettings(
+        rate=rate, n_fft=n_fft, width=width, hop=hop, n_mels=n_mels, f_min=f_min, f_max=f_max, time_expansion=times
+    )
 
 
 def mel_size(windowing: Windowing) -> tuple[int, int]:
     """Return the rows and columns of the log-mel spectrogram, by the bandwidth and the length of a window."""
+    windowing = windowing.as_heard
     rows = 128 if windowing.rate > 12_000 else 96
     columns = 32 * round(min(224.0, max(128.0, 64.0 * windowing.seconds)) / 32)
     return rows, columns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class Overview:
 
     def __init__(self, windowing: Windowing) -> None:
         self._settings = settings_for(windowing)
+        self._rate = round(windowing.rate)
         self._filters, self._window = filterbank(self._settings), hann(self._settings)
         self._columns = np.zeros((2 * MOST_COLUMNS, self._settings.n_mels), dtype=np.float32)
         self._filled = 0
@@ -38,11 +40,11 @@ class Overview:
     @property
     def seconds(self) -> float:
         """How much of the recording was read."""
-        return self._read / self._settings.rate
+        return self._read / self._rate
 
     @property
     def frequencies(self) -> tuple[float, float]:
-        """The lowest and the highest frequency in Hz."""
+        """The lowest and the highest frequency in Hz, as networks hear it."""
         return self._settings.f_min, self._settings.f_max
 
     def add(self, block: NDArray[np.float32], *, last: bool = False) -> None:
@@ -104,20 +106,12 @@ def close_picture(path: Path, windowing: Windowing, *, start: float, seconds: fl
     Raises UnreadableError.
     """
     settings = settings_for(windowing)
-    wave = load_waveform(path, rate=settings.rate, start=start, seconds=seconds)
+    wave = load_waveform(path, rate=round(windowing.rate), start=start, seconds=seconds)
     return mel_grey(mel_picture(wave, _coarser(settings, len(wave))))
 
 
 def _coarser(settings: MelSettings, values: int) -> MelSettings:
-    return MelSettings(
-        rate=settings.rate,
-        n_fft=settings.n_fft,
-        width=settings.width,
-        hop=max(settings.hop, values // CLOSE_COLUMNS),
-        n_mels=settings.n_mels,
-        f_min=settings.f_min,
-        f_max=settings.f_max,
-    )
+    return replace(settings, hop=max(settings.hop, values // CLOSE_COLUMNS))
 
 
 COLUMNS, ROWS = 2_048, 320

@@ -11,6 +11,7 @@ import numpy as np
 from ml.core.types import Clock, Windowing
 
 HIGHEST_RATE = 32_000
+_ABOVE = 0.25
 SHORTEST, LONGEST, GRAIN = 0.5, 5.0, 0.5
 WHOLE_LOG = 1024
 """Rows up to which a log is one window: a longer one would lose detail in the network's input."""
@@ -33,23 +34,45 @@ def window_spans(duration: float, windowing: Windowing) -> tuple[tuple[float, fl
     return tuple((round(start, 6), round(start + windowing.seconds, 6)) for start in starts)
 
 
-def choose_windowing(durations: Sequence[float], rates: Sequence[float]) -> Windowing:
+def choose_time_expansion(rates: Sequence[float], shares_above: Sequence[float | None]) -> int:
+    """How many times slower networks should hear these recordings, so that the whole recorded band is in their range.
+
+    1 unless a quarter of the recordings hold sound mostly above that range, see `AudioFacts.share_above`. A quarter is
+    enough: what is slowed down without need is still heard, and what is not is lost.
+    """
+    known = [share for share in shares_above if share is not None]
+    if not known or sum(share > 0.5 for share in known) < _ABOVE * len(known):
+        return 1
+    return max(1, math.ceil(_usual_rate(rates) / HIGHEST_RATE))
+
+
+def choose_windowing(durations: Sequence[float], rates: Sequence[float], *, time_expansion: int = 1) -> Windowing:
     """Window length and step that suit these recordings; `durations` in seconds, `rates` in Hz, one of each per file.
 
     Rate: the commonest one, but no more than 32 kHz, above which the pretrained networks gain nothing: 44.1 and
     48 kHz become 32 kHz, 8 kHz stays. Length: nine of ten recordings fit into one window, from 0.5 to 5 s in
     halves of a second: shorter says too little, longer blurs short events. Step: half a window where most
     recordings are longer than 1.5 windows, so that an event cut by one window lies whole in the next, else one window.
+    With a time expansion this holds for what networks hear.
     """
     if not durations:
         raise ValueError("There are no recordings to choose a window for.")
-    counts = Counter(rates)
-    rate = min(max(counts, key=lambda value: (counts[value], value)), HIGHEST_RATE)
-    usual = float(np.percentile(np.asarray(durations, dtype=np.float64), 90))
+    rate = min(_usual_rate(rates), HIGHEST_RATE * time_expansion)
+    if time_expansion > 1:
+        rate = time_expansion * (int(rate) // time_expansion)  # so that both rates are whole
+    heard = time_expansion * np.asarray(durations, dtype=np.float64)
+    usual = float(np.percentile(heard, 90))
     seconds = math.ceil(round(min(max(usual, SHORTEST), LONGEST) / GRAIN, 3)) * GRAIN
-    longer = sum(duration > 1.5 * seconds for duration in durations)
-    step = seconds / 2 if longer > len(durations) / 2 else seconds
-    return Windowing(rate=rate, seconds=seconds, step=step)
+    step = seconds / 2 if int((heard > 1.5 * seconds).sum()) > len(durations) / 2 else seconds
+    return Windowing(
+        rate=rate, seconds=seconds / time_expansion, step=step / time_expansion, time_expansion=time_expansion
+    )
+
+
+def _usual_rate(rates: Sequence[float]) -> float:
+    """The commonest rate, the highest of equally common ones."""
+    counts = Counter(rates)
+    return max(counts, key=lambda value: (counts[value], value))
 
 
 def choose_log_windowing(

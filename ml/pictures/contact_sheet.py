@@ -21,7 +21,7 @@ from ml.pictures.heatmap import blend, overlay_rgba
 _MARGIN, _GAP, _PAD = 32, 16, 10
 _SIDE = 168
 _CAPTION = 30
-_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000)
+_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
 Captions = Mapping[int, str]
 """Classes by their index, each with what is written above its picture."""
 
@@ -276,9 +276,10 @@ def _draw_axes(
     low, high = float(hz_to_mel(settings.f_min)), float(hz_to_mel(settings.f_max))
     last = math.inf
     for hz in _TICKS_HZ:
-        if not settings.f_min <= hz <= settings.f_max:
+        heard = hz / settings.time_expansion
+        if not settings.f_min <= heard <= settings.f_max:
             continue
-        place = y + height * (1 - (float(hz_to_mel(hz)) - low) / (high - low))
+        place = y + height * (1 - (float(hz_to_mel(heard)) - low) / (high - low))
         if last - place < 22:
             continue
         last = place

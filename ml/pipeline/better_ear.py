@@ -83,6 +83,12 @@ def _reason(chosen: UsedEar, first: Score, finetuned: Score) -> Message:
             "that of the adjusted picture network {finetuned}.",
             **scores,
         )
+    if chosen == "yamnet":
+        return msg(
+            "The first model with YAMNet is released: its validation score is {first}, that of the adjusted picture "
+            "network {finetuned}.",
+            **scores,
+        )
     return msg(
         "The first model with the speech network is released: its validation score is {first}, that of the adjusted "
         "picture network {finetuned}.",

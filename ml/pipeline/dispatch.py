@@ -12,7 +12,7 @@ from typing import assert_never
 
 from ml.core.engine import NEEDS_ENGINE, can_finetune
 from ml.core.errors import HandlensError
-from ml.core.events import TERMINAL, Event, Failed
+from ml.core.events import TERMINAL, Event, Failed, Stopped
 from ml.core.jobs import (
     BackboneJob,
     DataMapJob,
@@ -100,6 +100,13 @@ def _dispatch(job: Job, stop: Stop) -> Iterator[Event]:
 def _train(job: TrainJob, stop: Stop) -> Iterator[Event]:
     from ml.pipeline.first_model import train_first_model, trains_without_torch
 
+    if job.ear == "yamnet":
+        from ml.pipeline.install_ear import install_yamnet
+
+        if (prepared := (yield from install_yamnet(job, stop))) is None:
+            yield Stopped()
+            return
+        job = prepared
     if trains_without_torch(job) and world_size() == 1:
         yield from train_first_model(job, stop)
         return

@@ -13,7 +13,7 @@ from ml.core.messages import Message, msg
 from ml.core.phrases import percent
 from ml.core.types import Sample
 from ml.features.features import Features, graph_extractor
-from ml.graphs.ears import make_ear
+from ml.graphs.ears import available_ears, make_ear
 from ml.graphs.feature_network import FeatureNetwork
 from ml.media.kinds import kind_named
 from ml.pipeline.session import raise_if_ended, stage
@@ -31,6 +31,12 @@ MAX_SAMPLES = 1000
 FOLDS = 3
 MIN_GAIN_OF_BOTH = 0.01
 """By how much two networks together must be better than one, since they take the time of both."""
+_NAMES: Mapping[UsedEar, Message] = {
+    "picture": msg("the picture network"),
+    "speech": msg("the speech network"),
+    "both": msg("the picture and the speech network together"),
+    "yamnet": msg("YAMNet"),
+}
 
 
 def hears(context: RunContext) -> bool:
@@ -62,7 +68,9 @@ def choose_ear(context: RunContext, *, announced: bool = True) -> Generator[Even
 
 def best_ear(scores: Mapping[UsedEar, float]) -> UsedEar:
     """Return the ear to use. Of equal ones it is the picture network, of which Standard can adjust all layers."""
-    single: UsedEar = "speech" if scores.get("speech", 0.0) > scores.get("picture", 0.0) else "picture"
+    single: UsedEar = "picture"
+    for name in ("speech", "yamnet"):
+        single = name if scores.get(name, 0.0) > scores.get(single, 0.0) else single
     return "both" if scores.get("both", 0.0) >= scores.get(single, 1.0) + MIN_GAIN_OF_BOTH else single
 
 
@@ -83,7 +91,10 @@ def _compare(context: RunContext) -> Generator[Event, None, dict[UsedEar, float]
         return {}
     embeddings: dict[UsedEar, NDArray[np.float32]] = {}
     yield stage("features")
-    for name in ("picture", "speech"):
+    ears = available_ears()
+    for name in ears:
+        if name == "both":
+            continue
         network = make_ear(name, windowing)
         features = features_of(context, network)
         if features.missing(train):
@@ -94,7 +105,7 @@ def _compare(context: RunContext) -> Generator[Event, None, dict[UsedEar, float]
     embeddings["both"] = np.hstack([embeddings["picture"], embeddings["speech"]])
     targets = targets_of(train, task=context.project.task, classes=context.classes)
     scores: dict[UsedEar, float] = {}
-    for name in EARS:
+    for name in ears:
         try:
             score = cross_validated_score(
                 embeddings[name], targets, folds, classes=context.classes, task=task, stop=context.stop
@@ -116,6 +127,16 @@ def _groups(context: RunContext, samples: list[Sample]) -> list[str]:
 
 def _reason(name: UsedEar, scores: Mapping[UsedEar, float]) -> Message:
     values = {each: percent(score) for each, score in scores.items()}
+    if "yamnet" in scores:
+        return msg(
+            "Chosen for these recordings: {network}. On held-out training recordings it scores {score}. The others: "
+            "{others}.",
+            network=_NAMES[name],
+            score=values[name],
+            others=tuple(
+                msg("{network} {score}", network=_NAMES[each], score=values[each]) for each in scores if each != name
+            ),
+        )
     match name:
         case "picture":
             return msg(
@@ -129,7 +150,7 @@ def _reason(name: UsedEar, scores: Mapping[UsedEar, float]) -> Message:
                 "{picture}, both together {both}.",
                 **values,
             )
-        case "both":
+        case _:
             return msg(
                 "Both networks are used: on held-out training recordings they score {both} together, the picture "
                 "network alone {picture}, the speech network alone {speech}.",

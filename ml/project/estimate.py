@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost
+from ml.core.backbone_catalog import DEFAULT_BACKBONE, relative_cost, yamnet_file
 from ml.core.errors import HandlensError
 from ml.core.jobs import DEFAULT_EAR, Ear
 from ml.core.stages import Stage
@@ -20,7 +20,7 @@ from ml.project.run_settings import read_run_settings
 _DECODE = 2 * 0.003
 _FORWARD = 2 * 0.012
 _TRAIN = 2 * 0.062
-_PICTURE_EAR, _SPEECH_EAR = (0.0103, 0.0024), (0.0040, 0.0034)
+_PICTURE_EAR, _SPEECH_EAR, _YAMNET_EAR = (0.0103, 0.0024), (0.0040, 0.0034), (0.0, 0.0045)
 """Seconds of a core that the networks for recordings take: per window, and per second of sound in it."""
 _FIXED: dict[Stage, float] = {"preflight": 6.0, "probe": 3.0, "export": 3.0}
 """Seconds of the stages that hardly depend on the number of samples."""
@@ -142,13 +142,19 @@ def plan_time(
 def _ear_factor(project: Project, preset: Preset, ear: Ear) -> float:
     """Return the time that the chosen networks for recordings take, compared with the one for pictures alone.
 
-    "auto" tries both, and adjusting needs the one for pictures, whatever the first model uses.
+    "auto" tries all that are there, and adjusting needs the one for pictures, whatever the first model uses.
     """
     windowing = project.windowing
     if windowing is None or windowing.columns or ear == "picture":
         return 1.0
-    picture, speech = (fixed + rate * windowing.seconds for fixed, rate in (_PICTURE_EAR, _SPEECH_EAR))
-    return speech / picture if ear == "speech" and preset == "quick" else 1.0 + speech / picture
+    picture, speech, yamnet = (
+        fixed + rate * windowing.as_heard.seconds for fixed, rate in (_PICTURE_EAR, _SPEECH_EAR, _YAMNET_EAR)
+    )
+    alone = {"speech": speech, "yamnet": yamnet}
+    if ear in alone:
+        return (alone[ear] + (0.0 if preset == "quick" else picture)) / picture
+    tried = yamnet if ear == "auto" and yamnet_file().is_file() else 0.0
+    return (picture + speech + tried) / picture
 
 
 def estimate_seconds(

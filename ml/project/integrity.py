@@ -235,6 +235,7 @@ def windowing_of(meta: Meta) -> Windowing | None:
             "clock": meta.get("window_clock", "file"),
             "ranges": parse_json(meta.get("window_ranges", "[]")),
             "without_pauses": "window_columns" in meta and meta.get("window_times") != "log",
+            "time_expansion": int(meta.get("window_expansion", "1")),
         }
     )
 
@@ -322,6 +323,7 @@ _META: dict[str, Callable[[str, str], None]] = {
     "window_clock": _name,
     "window_ranges": _text_of_any_length,
     "window_times": _name,
+    "window_expansion": _positive,
     RELEASES: _releases,
     "by_hand": _name,
     CLASS_LOOKS: _class_looks,

@@ -125,6 +125,8 @@ class ModelInfo:
             values["picture_reading"] = reading_values(self.picture_reading)
         if values["windowing"] is not None:
             del values["windowing"]["without_pauses"]  # of the samples of a project; a model cuts logs by their clocks
+            if values["windowing"]["time_expansion"] == 1:
+                del values["windowing"]["time_expansion"]
         return json.dumps({"format": FORMAT, **values}, ensure_ascii=False)
 
     @classmethod

@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from scripted import Scan
+from ultrasound import bat_folder
 
 from desktop import settings, style
 from desktop.dialogs.items import ItemsDialog
@@ -249,3 +250,22 @@ def test_more_than_one_may_be_present(make_wizard: Maker, tmp_path: Path, qtbot:
         assert project.task == "multi"
         assert sum(len(sample.labels) == 2 for sample in project.samples()) == 4
         assert sum(sample.labelled and not sample.labels for sample in project.samples()) == 4
+
+
+def test_bats_are_heard_slower_unless_a_person_wants_it_otherwise(
+    make_wizard: Maker, tmp_path: Path, qtbot: QtBot
+) -> None:
+    wizard = make_wizard(folder=bat_folder(tmp_path / "bats", each=3), kind="recordings", runner=run)
+    qtbot.waitUntil(lambda: wizard.button(NEXT).isEnabled())
+    box = wizard.found_page.result.speed.box
+    assert box.isVisible() and box.value() == 8 and "8 times slower" in texts(wizard.found_page)
+    box.setValue(1)
+    assert "sounds up to 128 kHz" in texts(wizard.found_page)
+    box.setValue(10)
+    assert "10 times slower" in texts(wizard.found_page)
+    click(qtbot, wizard, NEXT)
+    click(qtbot, wizard, NEXT)
+    with qtbot.waitSignal(wizard.created) as created:
+        click(qtbot, wizard, FINISH)
+    with Project.open(created.args[0]) as project:
+        assert project.windowing is not None and project.windowing.time_expansion == 10

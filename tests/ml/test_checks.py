@@ -162,4 +162,4 @@ def test_a_band_that_no_network_hears_is_named_with_what_to_do(tmp_path: Path) -
         if said:
             assert found[0].severity == "warn" and len(found[0].paths) == 4
             sentence = english(found[0].sentence)
-            assert "4 recordings hold sounds up to 128 kHz" in sentence and "8 times slower" in sentence
+            assert "4 recordings hold sounds up to 128 kHz" in sentence and "heard 8 times slower" in sentence

@@ -118,6 +118,19 @@ def fetched(to: Path, *, repo: str = "timm/some", stop: object = None, known: st
             return events, end.value
 
 
+def test_a_file_that_is_on_no_hub_is_downloaded_too(hub: Hub, tmp_path: Path) -> None:
+    hub.break_off_after = 2_000_000
+    address = f"{hub.address}/yamnet.pth"
+    events = list(download.download_file(address, "some", tmp_path / "y.pth", NeverStop(), limit=4_000_000))
+    assert (tmp_path / "y.pth").read_bytes() == CONTENT
+    assert all(isinstance(event, Progress) and event.total == len(CONTENT) for event in events)
+    for place, limit in (("missing", 4_000_000), ("large", 1_000)):
+        address = f"{hub.address}/{place}"
+        with pytest.raises(HandlensError, match=rf"Download {address} on another computer"):
+            list(download.download_file(address, "some", tmp_path / "x", NeverStop(), limit=limit))
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_download_is_shown_and_checked(hub: Hub, tmp_path: Path) -> None:
     events, sha256 = fetched(tmp_path / "some.safetensors")
     assert (tmp_path / "some.safetensors").read_bytes() == CONTENT

@@ -24,7 +24,7 @@ class Listening(QObject):
         self._tasks.done.connect(self._on_filtered)
         self._tasks.failed.connect(self._on_failed)
         self._wave: NDArray[np.float32] | None = None
-        self._rate = 16_000
+        self._rate, self._times_slower = 16_000, 1
         self._band: Band | None = None
         self._request = 0
         self._part: tuple[float, float | None] = (0.0, None)
@@ -32,9 +32,10 @@ class Listening(QObject):
         self._waiting = False
         """Whether it is to be played as soon as it is filtered."""
 
-    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
-        """Set what is played next, (n,) at `rate` Hz; None for nothing."""
+    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int, *, time_expansion: int = 1) -> None:
+        """Set what is played next, (n,) at `rate` Hz and `time_expansion` times slower; None for nothing."""
         self._wave, self._rate, self._waiting = waveform, rate, False
+        self._times_slower = time_expansion
         self._player.set_sound(None, rate)
         self._prepare()
 
@@ -73,7 +74,7 @@ class Listening(QObject):
             self._request = self._tasks.submit(band_pass, self._wave, self._rate, *self._band)
 
     def _use(self, wave: NDArray[np.float32]) -> None:
-        self._player.set_sound(wave, self._rate)
+        self._player.set_sound(wave, self._rate, time_expansion=self._times_slower)
         if self._waiting:
             self._waiting = False
             self._player.play(*self._part)

@@ -328,11 +328,17 @@ class PanelController(QObject):
             self.spans.show(self._sample_id)
         if windowing is not None and result.waveform is not None:
             chosen = settings_for(windowing)
-            panel.sound.set_axes(start=start, seconds=windowing.seconds, f_min=chosen.f_min, f_max=chosen.f_max)
+            panel.sound.set_axes(
+                start=start,
+                seconds=windowing.seconds,
+                f_min=chosen.f_min,
+                f_max=chosen.f_max,
+                time_expansion=windowing.time_expansion,
+            )
             panel.tools.set_range(start, start + windowing.seconds)
             panel.tools.set_highest(round(windowing.rate) // 2)
             self.spans.show(self._sample_id)
-            self._listening.set_sound(result.waveform, round(windowing.rate))
+            self._listening.set_sound(result.waveform, round(windowing.rate), time_expansion=windowing.time_expansion)
 
     @Slot(int, object)
     def _on_failed(self, _number: int, error: Exception) -> None:

@@ -198,6 +198,7 @@ def ear_words(ear: Ear) -> str:
         "picture": tr("The picture network, on spectrograms"),
         "speech": tr("The speech network"),
         "both": tr("Both side by side"),
+        "yamnet": tr("YAMNet, for sounds of the world"),
     }[ear]
 
 
@@ -208,6 +209,7 @@ def ear_meaning(ear: Ear) -> str:
         "picture": tr("Good for machines, nature and music. It is the one that Standard adjusts."),
         "speech": tr("Good for words, voices and short calls. It hears up to 8 kHz."),
         "both": tr("Sometimes better than either, and it takes the time of both."),
+        "yamnet": tr("Good for animals, nature, machines and music. Its weights, 15 MB, are downloaded once."),
     }[ear]
 
 

@@ -123,9 +123,13 @@ class LargeController(QObject):
         elif windowing is not None and loaded.waveform is not None:
             settings = settings_for(windowing)
             self._panel.sound.set_axes(
-                start=loaded.start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
+                start=loaded.start,
+                seconds=windowing.seconds,
+                f_min=settings.f_min,
+                f_max=settings.f_max,
+                time_expansion=windowing.time_expansion,
             )
-            self._player.set_sound(loaded.waveform, round(windowing.rate))
+            self._player.set_sound(loaded.waveform, round(windowing.rate), time_expansion=windowing.time_expansion)
         self._show_overlay()
 
     @Slot(int, object)

@@ -207,7 +207,9 @@ class LiveController(QObject):
         assert isinstance(thread, SoundThread)
         low, high = thread.frequencies
         view.set_picture(rgb_image(heard.picture))
-        view.set_axes(start=heard.start, seconds=heard.seconds, f_min=low, f_max=high)
+        assert self._model is not None and self._model.info.windowing is not None
+        times = self._model.info.windowing.time_expansion
+        view.set_axes(start=heard.start, seconds=heard.seconds, f_min=low, f_max=high, time_expansion=times)
 
     def _note_found(self, thread: SoundThread) -> None:
         found, saved = thread.take_found()

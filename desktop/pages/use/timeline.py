@@ -468,9 +468,10 @@ class TimelineController(QObject):
         if what == "picture" and isinstance(result, QImage):
             self._panel.view.set_close(result, start, seconds)
         elif what == "sound" and isinstance(result, np.ndarray) and self._model is not None:
-            assert self._model.info.windowing is not None
+            windowing = self._model.info.windowing
+            assert windowing is not None
             self._played_from = start
-            self._player.set_sound(result, round(self._model.info.windowing.rate))
+            self._player.set_sound(result, round(windowing.rate), time_expansion=windowing.time_expansion)
             self._player.play()
 
     @Slot(int, object)

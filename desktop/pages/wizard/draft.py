@@ -31,6 +31,7 @@ from ml.api import (
     proposed_range,
     read_otherwise,
     samples_by_file,
+    with_time_expansion,
 )
 
 _ENOUGH = 500
@@ -115,6 +116,13 @@ class Draft:
     def forget_reading(self) -> None:
         """Leave it to the scan how pictures are read: another folder has other pictures."""
         self.page, self.value_range, self.bands = "first", None, ()
+
+    def set_time_expansion(self, times: int) -> None:
+        """Let networks hear the recordings so many times slower; their windows follow."""
+        assert self.scanned is not None and self.report is not None
+        task = self.report.task
+        self.scanned = with_time_expansion(self.scanned, times)
+        self.set_task(task)
 
     def set_task(self, task: TaskName) -> None:
         """Choose single label or multi-label; the split follows."""

@@ -58,6 +58,7 @@ class FoundPage(QWizardPage):
         self.progress.stop_button.clicked.connect(self._stop_scan)
         self.result.task_chosen.connect(self._on_task)
         self.result.frames.chosen.connect(self._on_frames)
+        self.result.speed_chosen.connect(self._on_speed)
         self.result.table_chosen.connect(self._use_table)
         self.result.reading.reading_chosen.connect(self._on_reading)
         self.result.reading.page_chosen.connect(self._on_page)
@@ -187,6 +188,11 @@ class FoundPage(QWizardPage):
         """Look again at another page of every picture."""
         self._draft.page, self._draft.value_range = page, None
         self._scan()
+
+    @Slot(int)
+    def _on_speed(self, times: int) -> None:
+        self._draft.set_time_expansion(times)
+        self._show_report()
 
     @Slot(object)
     def _use_table(self, table: Path) -> None:

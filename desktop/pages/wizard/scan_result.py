@@ -7,7 +7,16 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop import style
 from desktop.dialogs.items import ItemsDialog
@@ -20,6 +29,7 @@ from desktop.widgets.bar_list import BarList, BarRow
 from desktop.workers.sample_renderer import examples, spread
 from desktop.workers.tasks import Tasks
 from ml.api import (
+    MOST_TIMES_SLOWER,
     Finding,
     KindName,
     ScanReport,
@@ -27,6 +37,7 @@ from ml.api import (
     TaskName,
     findings,
     may_be_labelled,
+    may_be_slowed,
     suggest_labels,
     task_named,
 )
@@ -41,6 +52,8 @@ class ScanResult(QWidget):
 
     task_chosen = Signal(str)
     table_chosen = Signal(object)
+    speed_chosen = Signal(int)
+    """How many times slower recordings are heard."""
     unlabelled_chosen = Signal()
     """The folders are no classes: the user wants to label the files."""
 
@@ -51,6 +64,8 @@ class ScanResult(QWidget):
         self.bars.setAccessibleName(tr("Classes"))
         self.task = TaskChoice()
         self.task.chosen.connect(self.task_chosen)
+        self.speed = SpeedChoice()
+        self.speed.chosen.connect(self.speed_chosen)
         self.unlabelled_button = QPushButton(tr("These folders are no classes"))
         self.unlabelled_button.setProperty("role", "link")
         self.unlabelled_button.setToolTip(tr("You label the files yourself and name the classes as you go"))
@@ -72,6 +87,7 @@ class ScanResult(QWidget):
         column.addWidget(self.reading)
         column.addWidget(self.findings)
         column.addWidget(self.frames)
+        column.addWidget(self.speed)
         column.addStretch(0)
 
     def show_report(self, report: ScanReport, folder: Path, plan: SplitPlan | None) -> None:
@@ -92,6 +108,7 @@ class ScanResult(QWidget):
         self.reading.show_report(report)
         self.findings.show_report(report, plan)
         self.frames.show_report(report)
+        self.speed.show_report(report)
         self._request_examples(report, folder)
         if not report.class_counts and report.labels is None:
             self._table_request = self._tasks.submit_stoppable(suggest_labels, folder, report.kind)
@@ -247,6 +264,35 @@ class TaskChoice(QWidget):
         if task != self._task:
             self._task = task
             self.chosen.emit(task)
+
+
+class SpeedChoice(QWidget):
+    """How many times slower recordings of ultrasound are heard; emits `chosen(times)` when the person changes it."""
+
+    chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        look = style.current()
+        self.box = QSpinBox()
+        self.box.setRange(1, MOST_TIMES_SLOWER)
+        self.box.setKeyboardTracking(False)
+        self.box.setToolTip(tr("1: as they were recorded"))
+        self.box.valueChanged.connect(self.chosen)
+        label = QLabel(tr("&How many times slower the recordings are heard"))
+        label.setBuddy(self.box)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(look.m)
+        row.addWidget(label)
+        row.addWidget(self.box)
+        row.addStretch(1)
+
+    def show_report(self, report: ScanReport) -> None:
+        """Show the choice where recordings hold sounds that it brings into the range of the network."""
+        self.setVisible(may_be_slowed(report))
+        with QSignalBlocker(self.box):
+            self.box.setValue(1 if report.windowing is None else report.windowing.time_expansion)
 
 
 def first_starts(report: ScanReport, name: str) -> dict[str, float]:

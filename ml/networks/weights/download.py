@@ -15,13 +15,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import IO, Any
 
 import certifi
 from filelock import FileLock, Timeout
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
 from ml.core.disk import replace_with
 from ml.core.errors import ChangedWeightsError, HandlensError
@@ -56,6 +55,18 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop, *, known: str =
     there is no connection, it is lost for good, or the file is damaged; ChangedWeightsError if its checksum is not
     the `known` one.
     """
+    return (yield from _download(lambda: _file_facts(repo, name), file_url(repo), name, to, stop, known=known))
+
+
+def download_file(url: str, name: str, to: Path, stop: Stop, *, limit: int) -> Generator[Event, None, str]:
+    """Download the weights of `name` from the address `url`, as `download_weights` does. At most `limit` bytes."""
+    return (yield from _download(lambda: _url_facts(url, name, limit), url, name, to, stop, known=""))
+
+
+def _download(
+    find_facts: Callable[[], dict[str, Any]], address: str, name: str, to: Path, stop: Stop, *, known: str
+) -> Generator[Event, None, str]:
+    """`address` is for a person."""
     to.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(to.with_suffix(".lock"), timeout=0)
     try:
@@ -65,14 +76,14 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop, *, known: str =
             msg("Another training is downloading {name} at this moment. Wait until it has finished.", name=name)
         ) from error
     try:
-        facts = _file_facts(repo, name)
+        facts = find_facts()
         if facts["sha256"]:  # nothing has to arrive first
             _refuse_changed(name, facts["sha256"], known)
         part, note = to.with_suffix(".part"), to.with_suffix(".part.json")
         if not (part.is_file() and _read_facts(note) == facts):
             part.write_bytes(b"")
             note.write_text(json.dumps(facts), encoding="utf-8")
-        yield from _transfer(repo, part, facts, name, stop)
+        yield from _transfer(address, part, facts, name, stop)
         if stop.requested():
             return ""
         found = sha256_of(part)
@@ -84,7 +95,7 @@ def download_weights(repo: str, name: str, to: Path, stop: Stop, *, known: str =
                     "The weights of {name} arrived damaged (their checksum is wrong) and were removed. Train again to "
                     "download them again, or download {address} yourself and train with --weights FILE.",
                     name=name,
-                    address=file_url(repo),
+                    address=address,
                 ),
                 details=f"SHA-256 is {found}, expected {facts['sha256']}",
             )
@@ -159,6 +170,9 @@ def _read_facts(note: Path) -> object:
 
 def _file_facts(repo: str, name: str) -> dict[str, Any]:
     """Return address, size and checksum of the file."""
+    # Not part of the bare installation, which downloads files with other addresses.
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
     endpoint = _endpoint()
     url = hf_hub_url(repo, FILE, endpoint=endpoint)
     try:
@@ -179,7 +193,35 @@ def _file_facts(repo: str, name: str) -> dict[str, Any]:
     return {"url": url, "size": found.size or 0, "sha256": etag if re.fullmatch("[0-9a-f]{64}", etag) else ""}
 
 
-def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Stop) -> Generator[Event]:
+def _url_facts(url: str, name: str, limit: int) -> dict[str, Any]:
+    """Return address and size of a file that is on no hub."""
+    request = urllib.request.Request(url, headers={"User-Agent": "handlens"}, method="HEAD")
+    try:
+        with _opener().open(request, timeout=READ_TIMEOUT) as answer:
+            size = int(answer.headers.get("Content-Length") or 0)
+        if not 0 < size <= limit:
+            raise ValueError(f"it has {size} bytes")
+    except (OSError, http.client.HTTPException, ValueError, _InsecureError) as error:
+        raise HandlensError(
+            msg(
+                "The weights of {name} could not be downloaded: there is no connection, or they are not there. "
+                "Download {address} on another computer and train with --weights FILE.",
+                name=name,
+                address=url,
+            ),
+            details=repr(error),
+        ) from error
+    return {"url": url, "size": size, "sha256": ""}
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what opens https addresses, checks certificates and follows redirects to https only."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _HttpsRedirects())
+
+
+def _transfer(address: str, part: Path, facts: dict[str, Any], name: str, stop: Stop) -> Generator[Event]:
     size = int(facts["size"])
     left, reached, why = MAX_ATTEMPTS, part.stat().st_size, ""
     yield Progress(stage="download", done=reached, total=size)
@@ -201,7 +243,7 @@ def _transfer(repo: str, part: Path, facts: dict[str, Any], name: str, stop: Sto
                     name=name,
                     reached=reached / 1e6,
                     size=size / 1e6,
-                    address=file_url(repo),
+                    address=address,
                 ),
                 details=why,
             )
@@ -215,12 +257,9 @@ def _stream(part: Path, facts: dict[str, Any], stop: Stop) -> Generator[Event]:
     request = urllib.request.Request(facts["url"], headers={"User-Agent": "handlens", "Accept-Encoding": "identity"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _HttpsRedirects())
     try:
         with (
-            opener.open(request, timeout=READ_TIMEOUT) as answer,
+            _opener().open(request, timeout=READ_TIMEOUT) as answer,
             # A server without range requests sends the whole file.
             part.open("ab" if answer.status == 206 else "wb") as file,
         ):

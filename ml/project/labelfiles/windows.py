@@ -86,7 +86,7 @@ def _chosen(classes: dict[str, _Covered], *, several: bool, every: bool) -> tupl
 
 
 def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain: float = 0.5) -> Windowing:
-    """`windowing` with windows no longer than nine of ten labelled spans are, but at least a second.
+    """`windowing` with windows no longer than nine of ten labelled spans are, but at least a second as it is heard.
 
     In a window much longer than the event most of the sound is something else. Overlapping by half, so that an
     event cut by one window lies whole in the next.
@@ -94,11 +94,12 @@ def suited_to(windowing: Windowing, spans: Sequence[LabelSpan], *, longest_grain
     lengths = [span.end - span.start for span in spans if span.end - span.start > _SLACK]
     if not lengths:
         return windowing
-    usual = float(np.percentile(np.asarray(lengths, dtype=np.float64), 90))
-    seconds = max(_SHORTEST, np.ceil(round(usual / longest_grain, 3)) * longest_grain)
+    times = windowing.time_expansion
+    usual = times * float(np.percentile(np.asarray(lengths, dtype=np.float64), 90))
+    seconds = float(max(_SHORTEST, np.ceil(round(usual / longest_grain, 3)) * longest_grain)) / times
     if seconds >= windowing.seconds:
         return windowing
-    return Windowing(rate=windowing.rate, seconds=float(seconds), step=float(seconds) / 2)
+    return Windowing(rate=windowing.rate, seconds=seconds, step=seconds / 2, time_expansion=times)
 
 
 def suited_to_states(windowing: Windowing, spans: Sequence[LabelSpan]) -> Windowing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -14,7 +13,6 @@ from ml.core.phrases import counted_files, files, listed
 from ml.core.scan_report import LabelNotes, ScanReport, SplitPlan, Unreadable
 from ml.core.types import SPLITS, KindName, Split
 from ml.media.ffmpeg import NEEDS_FFMPEG
-from ml.media.windowing import HIGHEST_RATE
 from ml.project.labelfiles.messages import MILD, describe_issue, describe_windows, only_one_class
 from ml.project.labelfiles.windows import lost_in_windows, samples_by_file
 from ml.project.scan.finding import Finding, Severity
@@ -23,12 +21,11 @@ from ml.project.scan.layout import clean_name
 from ml.project.scan.looks import look_findings
 from ml.project.scan.multilabel import MULTILABEL_PHRASE, has_multilabel_tables
 from ml.project.scan.remarks import remarks_found
+from ml.project.scan.slower import band_findings
 from ml.scoring.tasks import task_named
 
 FEW = 10
 """With fewer files than this in a class, its score says little."""
-HIGH_RATES = 2.0
-"""Times the rate that is used: 44.1 and 48 kHz lose little, ultrasound loses all."""
 _TABLES_SHOWN = 5
 _SETS_SHOWN = 3
 _UNEVEN, _VERY_UNEVEN = 3, 10
@@ -40,7 +37,7 @@ _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 def findings(report: ScanReport, plan: SplitPlan | None = None) -> tuple[Finding, ...]:
     """What is worth knowing, the gravest first; with a plan also what its splits lack."""
     found = [*_blocking(report), *_unreadable(report), *_duplicates(report), *_unlabelled(report), *_balance(report)]
-    found += [*_few(report), *_twice_named(report), *_from_tables(report), *_too_high(report)]
+    found += [*_few(report), *_twice_named(report), *_from_tables(report), *band_findings(report)]
     found += [*_beside_splits(report), *_joined_names(report), *_from_names(report), *_passed_over(report)]
     found += [*_from_videos(report), *remarks_found(report), *look_findings(report)]
     found += [Finding(severity="info", sentence=sentence) for sentence in report.notes]
@@ -130,28 +127,6 @@ def _from_videos(report: ScanReport) -> list[Finding]:
         sentence = msg("{first} {second}", first=sentence, second=most)
     stays = msg("The pictures of a video always stay together when the samples are split.")
     return [Finding(severity="info", sentence=msg("{first} {second}", first=sentence, second=stays))]
-
-
-def _too_high(report: ScanReport) -> list[Finding]:
-    """Say which band of recordings with a very high rate is lost, and how it can be used."""
-    windowing = report.windowing
-    if windowing is None or windowing.columns or windowing.rate < HIGHEST_RATE:
-        return []
-    high = [file for file in report.files if file.rate > HIGH_RATES * windowing.rate]
-    if not high:
-        return []
-    highest = max(file.rate for file in high)
-    sentence = nmsg(
-        "{count} recording holds sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls "
-        "of bats, for example, are lost. Save it {slower} times slower (time expansion) and use the copy.",
-        "{count} recordings hold sounds up to {highest:g} kHz. Training uses only those up to {used:g} kHz, so calls "
-        "of bats, for example, are lost. Save them {slower} times slower (time expansion) and use the copies.",
-        len(high),
-        highest=highest / 2000,
-        used=windowing.rate / 2000,
-        slower=math.ceil(highest / windowing.rate),
-    )
-    return [Finding(severity="warn", sentence=sentence, paths=tuple(file.path for file in high))]
 
 
 def unvisited(unreadable: Sequence[Unreadable]) -> list[Finding]:

@@ -85,6 +85,8 @@ def windowing_meta(windowing: Windowing) -> dict[str, str]:
             "window_ranges": json.dumps(windowing.ranges),
             "window_times": "without pauses" if windowing.without_pauses else "log",
         }
+    if windowing.time_expansion > 1:
+        values["window_expansion"] = str(windowing.time_expansion)
     return values
 
 

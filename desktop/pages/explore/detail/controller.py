@@ -171,9 +171,13 @@ class DetailController(QObject):
         if windowing is not None and result.waveform is not None:
             settings = settings_for(windowing)
             self._panel.sound.set_axes(
-                start=start, seconds=windowing.seconds, f_min=settings.f_min, f_max=settings.f_max
+                start=start,
+                seconds=windowing.seconds,
+                f_min=settings.f_min,
+                f_max=settings.f_max,
+                time_expansion=windowing.time_expansion,
             )
-            self._player.set_sound(result.waveform, round(windowing.rate))
+            self._player.set_sound(result.waveform, round(windowing.rate), time_expansion=windowing.time_expansion)
         self._show_picture()
 
     @Slot()
