@@ -19,6 +19,7 @@ _SHORTEST = 80
 """The least width of the longest bar; pictures give way to it."""
 _AROUND = 8
 """Pixels of a row without its pictures."""
+_ROWS_AT_FIRST = 5
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -83,7 +84,8 @@ class BarList(QListView):
         self._model.dataChanged.emit(index, index)
 
     def sizeHint(self) -> QSize:
-        return QSize(480, min(max(self._model.rowCount(), 2), 8) * self.row_height + 2 * self.frameWidth())
+        """At first for a few rows: it takes what room is left, and what stands below it stays in sight."""
+        return QSize(480, min(max(self._model.rowCount(), 2), _ROWS_AT_FIRST) * self.row_height + 2 * self.frameWidth())
 
 
 class _Bars(QStyledItemDelegate):
