@@ -21,7 +21,7 @@ MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class AddedFolder:
     """An added folder, by the name that begins the paths of its files."""
 
     name: str
@@ -97,7 +97,7 @@ class AddedFolders(QWidget):
         self.result_label.setText(sentence)
         self.result_label.show()
 
-    def _show(self, places: tuple[Place, ...], *, can_move: bool) -> None:
+    def _show(self, places: tuple[AddedFolder, ...], *, can_move: bool) -> None:
         """Make a line for each folder, the missing ones first."""
         self.buttons = {}
         rows = QWidget()
@@ -133,7 +133,7 @@ class AddedFolders(QWidget):
         self._rows = rows
         self.setVisible(bool(places) or not self.result_label.isHidden())
 
-    def _ask(self, place: Place) -> None:
+    def _ask(self, place: AddedFolder) -> None:
         title = tr("The folder that holds the files of {name} now", name=printable(place.name))
         start = next((each for each in place.folder.parents if each.is_dir()), None)
         folder = FolderChooser.ask(self, title, start=start)
@@ -141,10 +141,10 @@ class AddedFolders(QWidget):
             self.relink(place.name, folder)
 
 
-def added_places(project: Project) -> tuple[Place, ...]:
+def added_places(project: Project) -> tuple[AddedFolder, ...]:
     """Return where the added folders are. Copies lie in the project itself."""
     places = [(root.name, root.folder(project.path)) for root in project.roots() if root.kind != "copies"]
-    return tuple(Place(name=name, folder=folder, missing=not folder.is_dir()) for name, folder in places)
+    return tuple(AddedFolder(name=name, folder=folder, missing=not folder.is_dir()) for name, folder in places)
 
 
 def found_sentence(found: Found) -> str:

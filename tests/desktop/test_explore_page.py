@@ -34,7 +34,7 @@ class SilentPlayer(Player):
     def problem(self) -> str:
         return self.trouble
 
-    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int) -> None:
+    def set_sound(self, waveform: NDArray[np.float32] | None, rate: int, *, time_expansion: int = 1) -> None:
         self.sound = waveform
 
     def play(self, start: float = 0.0) -> None:
