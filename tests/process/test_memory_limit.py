@@ -58,7 +58,7 @@ def test_a_prediction_without_room_says_so(tmp_path: Path) -> None:
 
 
 def test_a_window_without_room_for_its_libraries_says_so() -> None:
-    ended = run("studio", megabytes=300, module="desktop")
+    ended = run("studio", megabytes=240, module="desktop")
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[0] == english(MEMORY_RAN_OUT)  # libraries of the system complain after it
     assert "Traceback" not in ended.stderr
