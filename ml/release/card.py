@@ -58,7 +58,7 @@ def model_card(project: Project, info: ModelInfo, known: MeasuredFacts, remarks:
             lines += [english(rule_of(info.wanted_error, promised=info.promised)), ""]
         lines += [*task.card_table(part, names, files=known.files, thresholds=info.present_above), ""]
         lines += [english(IN_BRACKETS), ""]
-    lines += [f"## {english(msg('Findings at the end of the run'))}", ""]
+    lines += ["## " + english(msg("Findings at the end of the run")), ""]
     lines += [*(f"- {markdown(english(remark.sentence))}" for remark in remarks), "", english(_split(project)), ""]
     return "\n".join(lines)
 

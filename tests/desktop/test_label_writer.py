@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -175,7 +176,7 @@ def test_a_reader_and_another_writer_are_let_in(session: Session, monkeypatch: p
     monkeypatch.setattr("ml.project.project.LABELS_AT_ONCE", 10)
     pieces = session.project.restore_in_pieces([(sample.id, (1,)) for sample in session.samples])
     next(pieces)
-    with sqlite3.connect(session.project.path / "project.db", timeout=0) as other:
+    with closing(sqlite3.connect(session.project.path / "project.db", timeout=0)) as other, other:
         other.execute("INSERT INTO meta VALUES ('other', 'here')")
     other.close()
     for _ in pieces:

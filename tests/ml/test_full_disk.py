@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_what_was_not_yet_in_the_file_is_read_all_the_same(project: Path, tmp_pa
     """As it stands after a process that was killed: the last labels are beside the file."""
     crashed = tmp_path / "crashed.handlens"
     crashed.mkdir()
-    with sqlite3.connect(project / "project.db") as database:
+    with closing(sqlite3.connect(project / "project.db")) as database, database:
         database.execute("update class set name = 'ring' where name = 'disc'")
         database.commit()
         for name in ("project.db", "project.db-wal"):

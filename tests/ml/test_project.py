@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def project(tmp_path: Path) -> Project:
 def test_a_label_is_on_disk_when_the_call_returns(project: Project) -> None:
     sample = project.samples()[0]
     project.set_labels([sample.id], [1], annotator="ada")
-    with sqlite3.connect(project.path / "project.db") as other:
+    with closing(sqlite3.connect(project.path / "project.db")) as other, other:
         found = other.execute(
             "select class_index from label join sample on sample.change_id = label.change_id where sample.id = ?",
             (sample.id,),
@@ -120,7 +121,7 @@ def test_a_corrupt_project_file_gets_a_sentence_and_is_left_as_it_is(project: Pr
 
 def test_a_newer_project_is_not_touched(project: Project) -> None:
     project.close()
-    with sqlite3.connect(project.path / "project.db") as database:
+    with closing(sqlite3.connect(project.path / "project.db")) as database, database:
         database.execute("pragma user_version = 99")
     database.close()
     with pytest.raises(HandlensError, match="newer Handlens"):
@@ -244,7 +245,7 @@ def test_why_a_run_failed_is_kept_as_a_message(project: Project) -> None:
 def test_words_are_stored_as_messages_and_those_of_an_older_handlens_stay(project: Project) -> None:
     why = project.split_why
     assert why.template.startswith("In every class 60 % of the {files}")
-    with sqlite3.connect(project.path / "project.db") as other:
+    with closing(sqlite3.connect(project.path / "project.db")) as other, other:
         other.execute("insert into unreadable values ('a.png', 'The file is empty.')")
         other.execute("insert into unreadable values ('b.png', ?)", ('{"template": "No {x}.", "values": {"x": 3}}',))
         other.execute("update meta set value = 'All at random.' where key = 'split_why'")
@@ -257,7 +258,7 @@ def test_words_are_stored_as_messages_and_those_of_an_older_handlens_stay(projec
             Unreadable(path="b.png", reason=msg("No {x}.", x=3)),
         )
         assert opened.runs.all()[0].message == verbatim("Bad luck.")
-    with sqlite3.connect(project.path / "project.db") as other:
+    with closing(sqlite3.connect(project.path / "project.db")) as other, other:
         other.execute("update meta set value = '' where key = 'split_why'")
     other.close()
     with Project.open(project.path) as opened:

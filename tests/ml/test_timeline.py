@@ -6,6 +6,7 @@ import dataclasses
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_a_project_of_version_0_1_keeps_its_times(tmp_path: Path) -> None:
         assert project.windowing is not None
         windowing = project.windowing
     assert max(end or 0.0 for _path, _start, end in times) == 530.0
-    with sqlite3.connect(tmp_path / "p" / "project.db") as database:
+    with closing(sqlite3.connect(tmp_path / "p" / "project.db")) as database, database:
         database.execute("DELETE FROM meta WHERE key = 'window_times'")
         database.execute("UPDATE sample SET start = start - 470, end = end - 470 WHERE start >= 500")
     with Project.open(tmp_path / "p") as project:

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ class _Hurry:
 
 
 def _check(place: Path, acknowledged: dict[int, int]) -> None:
-    with sqlite3.connect(place / "project.db") as database:
+    with closing(sqlite3.connect(place / "project.db")) as database, database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
     database.close()
     assert lost_labels(place, acknowledged) == []

@@ -63,7 +63,7 @@ class Exchange(QObject):
         if session is None:
             return
         suffix = FORM_SUFFIXES[form]
-        name = f"{tr('labels')}{suffix}"
+        name = tr("labels") + suffix
         names = tr("Files (*{suffix})", suffix=suffix) if suffix else tr("New folder (*)")
         target = FileSaver.ask(self._page, tr("Save the labels"), name, names, suffix=suffix)
         if target is not None:

@@ -182,7 +182,7 @@ class SceneController(QObject):
         scene = self.scene
         if scene is None:
             return
-        name = f"{scene.path.stem} {tr('map')}{suffix}"
+        name = f"{scene.path.stem} " + tr("map") + suffix
         target = FileSaver.ask(self._page, tr("Export the map"), name, _FILTERS[suffix], suffix=suffix)
         if target is not None:
             self._saving.submit(partial(_saved, scene, target, _colours(scene)))
